@@ -239,5 +239,5 @@ def test_named_definitions_are_found() -> None:
 
 
 def test_definitions_are_read() -> None:
-    source = "fn relu(x) = x\n## layer Old(x)\nlayer Dense(units: int)\n   (x)\noptimizer SGD (rate = 1) {\n    state m = 0"
+    source = "fn relu(x) = x\n## layer Old(x)\nlayer Dense(units)\n   (x)\noptimizer SGD (rate = 1) {\n    state m = 0"
     assert DEFINITION.findall(source) == ["relu", "Dense", "SGD"]
