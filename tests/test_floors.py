@@ -5,6 +5,7 @@ Every rule is a function from source text to the list of its breaches, so that e
 
 import ast
 import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -198,6 +199,22 @@ def test_the_compiler_names_no_definition_of_the_library() -> None:
 
 def test_shared_names_are_the_librarys() -> None:
     assert SHARED_NAMES.keys() <= library_names()
+
+
+def test_importing_nnc_loads_nothing_else() -> None:
+    program = (
+        "import sys, nnc; print(*sorted({'nnc.pipeline', 'lark', 'numpy', 'torch', 'triton'} & sys.modules.keys()))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
+def test_folders_beside_nnc_are_found_inside_it() -> None:
+    program = (
+        "import importlib.util as u; print(*(u.find_spec(f'nnc.{name}').origin for name in ('grammar', 'kernels')))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == f"{ROOT / 'grammar' / '__init__.py'} {ROOT / 'kernels' / '__init__.py'}"
 
 
 @pytest.mark.parametrize(
