@@ -1,0 +1,174 @@
+"""What a model is once it is elaborated: its programs, its parameters, its optimizer, and the tree of its layers.
+
+Data only. `language` makes a `Model` with the objective not yet differentiated; `tensor.step` turns it into the whole
+training step; `schedule`, `emit` and `tools` read it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from nnc.base.source import Source, Span
+from nnc.tensor.ir import Function, Value
+from nnc.tensor.types import TensorType
+
+
+class Role(Enum):
+    """Where a program's parameter comes from, or where its result goes."""
+
+    INPUT = "input"  # the data set, by the model's input name
+    TARGET = "target"  # the data set, by the train block's target name
+    WEIGHT = "weight"  # the data set: each sample's weight, f32, sample weight times class weight
+    PARAMETER = "parameter"  # trained, by path; as a result, the new value
+    SLOT = "slot"  # the optimizer's state: `name` is the slot, `path` the parameter it belongs to
+    STATE = "state"  # carried by a layer, by path; as a result, the new value
+    STEP = "step"  # the number of the step under way, 1 at the first, i64
+    GRADIENT = "gradient"  # a result: the gradient of the mean loss, by the parameter's path
+    ACCUMULATOR = "accumulator"  # a result: added to a float64 number that is read once an epoch
+    OUTPUT = "output"  # a result of the model, by name
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """Ties a parameter or result of a program to the world. `path` is used by SLOT alone."""
+
+    role: Role
+    name: str = ""
+    path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A function with its parameters and results bound, in their order."""
+
+    function: Function
+    inputs: tuple[Binding, ...]
+    outputs: tuple[Binding, ...]
+
+    def parameter(self, role: Role, name: str = "") -> Value | None:
+        """The first parameter bound to `role` and `name`, or None."""
+        for value, binding in zip(self.function.parameters, self.inputs, strict=True):
+            if (binding.role, binding.name) == (role, name):
+                return value
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """An input, target or result of the model, as declared."""
+
+    name: str
+    type: TensorType
+    declared: str  # the type as the user wrote it: "float[64]"
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A trained tensor. `initializer` has no parameters and one result of `type`; random draws inside are keyed by
+    path."""
+
+    path: str
+    type: TensorType
+    initializer: Function
+    span: Span
+    description: str = ""  # how the initializer reads in the source: "glorot_uniform"
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A carried tensor that is not trained, with its first value."""
+
+    path: str
+    type: TensorType
+    initializer: Function
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A state of the optimizer, of the shape of the parameter. `initial` is its first value everywhere."""
+
+    name: str
+    initial: float
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Optimizer:
+    """One parameter tensor's update.
+
+    update: parameters (parameter, gradient, step, *slots), results (new parameter, *new slots); shapes are the generic
+    () of a pointwise program, which broadcasts to any shape.
+    """
+
+    name: str
+    description: str  # as written: "RMSprop(learning_rate = 1e-3)"
+    update: Function
+    slots: tuple[Slot, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A number that `fit` shows: accumulator `total` over accumulator `over`."""
+
+    name: str  # "loss", "accuracy"
+    total: str
+    over: str
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """One use of a layer: what `summary`, pictures, error trails and checkpoint names come from."""
+
+    definition: str  # "Dense"
+    path: str  # "hidden.dense"
+    configuration: str  # "32, relu"
+    inputs: tuple[TensorType, ...]
+    outputs: tuple[TensorType, ...]
+    parameters: tuple[str, ...]  # paths made by this application itself
+    span: Span
+    children: tuple[Application, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The `train` block's settings, which are the defaults of `fit`."""
+
+    batch_size: int = 32
+    epochs: int = 1
+    seed: int = 0
+    precision: str = "f32"
+    data: str | None = None
+    validation_split: float = 0.0
+    spans: dict[str, Span] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model and its training, elaborated.
+
+    train:    the forward program in training: results are accumulators and new states. `loss`, a value of it, is the
+              common f32 scalar that `tensor.step` differentiates and builds the whole step from.
+    """
+
+    name: str
+    documentation: str
+    source: Source
+    span: Span
+    inputs: tuple[Port, ...]
+    targets: tuple[Port, ...]
+    results: tuple[Port, ...]
+    parameters: tuple[Parameter, ...]
+    states: tuple[State, ...]
+    applications: tuple[Application, ...]
+    loss: Value | None  # in `train`: the common scalar to differentiate; not itself a result
+    train: Program | None  # results: accumulators and new states; None without a train block
+    evaluate: Program | None  # results: accumulators
+    predict: Program  # results: outputs
+    reports: tuple[Report, ...]
+    optimizer: Optimizer | None
+    settings: Settings
+    train_name: str | None = None

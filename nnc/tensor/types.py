@@ -1,0 +1,89 @@
+"""Types of tensors: element type, the shape of one sample, and whether the value exists once a sample or once in all.
+
+The batch is never an axis of `shape`. A *batched* value has one tensor of `shape` for each sample; a *common* value
+(parameters, states, what was reduced over the batch) has one tensor in all.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+FLOATS = ("f64", "f32", "f16", "bf16")
+INTEGERS = ("i64", "i32", "u8")
+ELEMENTS = (*FLOATS, *INTEGERS, "bool")
+ITEM_SIZE = {"f64": 8, "f32": 4, "f16": 2, "bf16": 2, "i64": 8, "i32": 4, "u8": 1, "bool": 1}
+
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TensorType:
+    """The type of a tensor.
+
+    element: one of ELEMENTS. Programs of the language compute in f32 (its `float`); f64 is for accumulators.
+    shape:   sizes of the sample's axes; the batch axis is not among them.
+    batched: True for a value per sample, False for a common one.
+    bound:   n for an `index(n)`: integers in 0 .. n-1, stored as i32 or i64; None for all else.
+    """
+
+    element: str
+    shape: Shape = ()
+    batched: bool = False
+    bound: int | None = None
+
+    @property
+    def rank(self) -> int:
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """Elements of one sample (of the whole value, for a common one)."""
+        return math.prod(self.shape)
+
+    @property
+    def is_float(self) -> bool:
+        return self.element in FLOATS
+
+    @property
+    def is_integer(self) -> bool:
+        return self.element in INTEGERS
+
+    def with_shape(self, shape: Shape) -> TensorType:
+        return replace(self, shape=shape)
+
+    def with_element(self, element: str) -> TensorType:
+        return replace(self, element=element, bound=None)
+
+    def __str__(self) -> str:
+        name = "float" if self.element == "f32" else self.element
+        if self.bound is not None:
+            name = f"index({self.bound})"
+        dims = ", ".join(str(size) for size in self.shape)
+        return f"{name}[{dims}]" if self.shape else name
+
+
+class TypeMismatch(Exception):
+    """A primitive was given operands that it does not take. `str()` says what was expected and what was found."""
+
+
+def broadcast_shapes(*shapes: Shape) -> Shape:
+    """The shape that NumPy's broadcasting gives, aligned at the last axis. Raises TypeMismatch where sizes differ."""
+    rank = max((len(shape) for shape in shapes), default=0)
+    result = []
+    for axis in range(-rank, 0):
+        sizes = {shape[axis] for shape in shapes if -axis <= len(shape)} - {1}
+        if len(sizes) > 1:
+            given = " and ".join(str(list(shape)) for shape in shapes)
+            raise TypeMismatch(
+                f"shapes {given} do not fit: axis {axis} is {' here and '.join(map(str, sorted(sizes)))}"
+            )
+        result.append(sizes.pop() if sizes else 1)
+    return tuple(result)
+
+
+def normalise_axis(axis: int, rank: int) -> int:
+    """`axis` counted from the front. Raises TypeMismatch where there is no such axis."""
+    if not -rank <= axis < rank:
+        raise TypeMismatch(f"axis {axis} does not exist: the sample has {rank} axes")
+    return axis % rank
