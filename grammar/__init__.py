@@ -1,1 +1,1 @@
-"""The concrete syntax of `.nn` programs: nn.lark, and the tables made from it. Data only: nnc.syntax reads it."""
+"""The concrete syntax of .nn as data: `nn.lark`, and the parser's tables made from it."""

@@ -236,13 +236,6 @@ class Attribute:
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Invalid:
-    """What stands where a definition's body could not be read. It was reported already, and must silence what uses it."""
-
-    span: Span = field(compare=False, repr=False)
-
-
 Expression = (
     Name
     | Number
@@ -262,7 +255,6 @@ Expression = (
     | Call
     | Subscript
     | Attribute
-    | Invalid
 )
 
 
@@ -495,8 +487,13 @@ Item = Import | FromImport | Const | FunctionDef | Definition | Train
 
 @dataclass(frozen=True, slots=True)
 class Module:
-    """A file; `items` in source order. `damaged` says that errors were found: what is named in lost parts is unknown."""
+    """A file; `items` in source order.
+
+    A definition with a mistake in it is not among the items: its name is in `lost`, and whatever uses it must be silent.
+    `damaged` says that any mistake was found at all: then a name that nobody defines may belong to a part that was lost.
+    """
 
     items: tuple[Item, ...]
+    lost: tuple[Name, ...] = field(compare=False)
     damaged: bool = field(compare=False)
     span: Span = field(compare=False, repr=False)
