@@ -85,7 +85,7 @@ class Builder(Expressions):
         for op in function.ops:
             operands = [known[arg] for arg in op.args]
             with self.at(op.span, op.results[0].scope):
-                made = self.ops(op.primitive, *operands, hint=op.results[0].hint, body=op.body, **dict(op.attributes))
+                made = self.again(op, *operands)
             known.update(zip(op.results, made, strict=True))
         return tuple(known[value] for value in function.results)
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import Any
 
-from nnc.tensor.ir import Attribute, Function, Value
+from nnc.tensor.ir import Attribute, Function, Op, Value
 from nnc.tensor.types import Shape, TensorType
 
 Number = bool | int | float
@@ -31,6 +32,11 @@ class Expressions(ABC):
         """Applies a primitive of one result."""
         (value,) = self.ops(primitive, *args, hint=hint, body=body, **attributes)
         return value
+
+    def again(self, op: Op, *args: Value, body: Function | None = None) -> tuple[Value, ...]:
+        """What `op` does, done to other operands; `body` stands in for the op's own where one is given."""
+        attributes: dict[str, Any] = dict(op.attributes)
+        return self.ops(op.primitive, *args, hint=op.results[0].hint, body=body or op.body, **attributes)
 
     def constant(self, number: Number, element: str = "f32") -> Value:
         """A common scalar."""

@@ -1,0 +1,65 @@
+"""Reverse-mode differentiation, by the table's adjoints alone.
+
+In: a Function and a scalar of it. Out: the Function with gradients appended to its results. It is not simplified here;
+    run
+`simplify` before, so that what is differentiated is in its stable form, and after.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from nnc.tensor.build import Builder
+from nnc.tensor.ir import Function, Op, Value
+from nnc.tensor.primitives import TABLE
+from nnc.tensor.rewrite import renamed
+
+
+def gradient(function: Function, of: Value, wrt: Sequence[Value]) -> Function:
+    """`function` with the gradients of `of`, a common float scalar, by each of `wrt` after its own results.
+
+    A gradient has the type of its value, and is zero where nothing reaches. Raises ValueError where `of` is no scalar.
+    """
+    if of.type.shape or of.type.batched or not of.type.is_float:
+        raise ValueError(f"only a common float scalar has gradients here, not {of.hint}: {of.type}")
+    builder = Builder.resume(function)
+    active = reached_from(function, wrt)
+    gradients: dict[Value, Value] = {}
+    if of in active:
+        gradients[of] = builder.like(1, of)
+    for op in reversed(function.ops):
+        if any(result in gradients for result in op.results):
+            with builder.at(op.span, op.results[0].scope):
+                _accumulate(builder, op, active, gradients)
+    results = [gradients.get(value) for value in wrt]
+    hints = {found: f"d{value.hint}" for value, found in reversed(gradients.items()) if value is not of}
+    whole = [
+        builder.broadcast(builder.like(0, value), value.type) if result is None else result
+        for value, result in zip(wrt, results, strict=True)
+    ]
+    made = {value for op in function.ops for value in op.results} | set(function.parameters)
+    finished = builder.finish([*function.results, *whole])
+    return renamed(finished, {value: hint for value, hint in hints.items() if value not in made})
+
+
+def reached_from(function: Function, sources: Sequence[Value]) -> set[Value]:
+    """The float values that depend on `sources`, themselves included."""
+    reached = set(sources)
+    for op in function.ops:
+        if any(arg in reached for arg in op.args):
+            reached.update(value for value in op.results if value.type.is_float)
+    return reached
+
+
+def _accumulate(builder: Builder, op: Op, active: set[Value], gradients: dict[Value, Value]) -> None:
+    """Adds to the gradients of an op's operands what its result's gradient gives them."""
+    if not any(arg in active for arg in op.args):
+        return
+    vjp = TABLE[op.primitive].vjp
+    if vjp is None:
+        raise NotImplementedError(f"{op.primitive} has no adjoint")
+    for arg, found in zip(op.args, vjp(builder, op, gradients[op.result]), strict=True):
+        if found is None or arg not in active:
+            continue
+        found = builder.unbroadcast(found, arg.type)
+        gradients[arg] = builder.add(gradients[arg], found) if arg in gradients else found

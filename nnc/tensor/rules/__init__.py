@@ -1,0 +1,1 @@
+"""The rewrite rules of `simplify`: a file a subject."""
