@@ -10,7 +10,7 @@ import numpy as np
 
 from nnc.tensor.expressions import Expressions
 from nnc.tensor.ir import Op, Value
-from nnc.tensor.primitives.arithmetic import floats, pointwise_reference, row
+from nnc.tensor.primitives.pointwise import floats, pointwise_reference, row
 from nnc.tensor.primitives.primitive import REQUIRED, Array, Call, Primitive, no_gradient
 from nnc.tensor.primitives.special import erf, lgamma, polygamma
 from nnc.tensor.types import TensorType, TypeMismatch

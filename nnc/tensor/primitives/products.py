@@ -16,7 +16,7 @@ import numpy as np
 
 from nnc.tensor.expressions import Expressions
 from nnc.tensor.ir import Op, Value
-from nnc.tensor.primitives.arithmetic import floats, listed
+from nnc.tensor.primitives.pointwise import floats, listed
 from nnc.tensor.primitives.primitive import REQUIRED, Array, Call, Kind, Primitive
 from nnc.tensor.types import TensorType, TypeMismatch
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from nnc.tensor.expressions import Expressions, without
 from nnc.tensor.ir import Attribute, Op, Value
-from nnc.tensor.primitives.arithmetic import numbers
+from nnc.tensor.primitives.pointwise import numbers
 from nnc.tensor.primitives.primitive import REQUIRED, Array, Call, Infer, Kind, Primitive, Required, Vjp, no_gradient
 from nnc.tensor.types import Shape, TensorType, TypeMismatch
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from nnc.tensor.expressions import Expressions
 from nnc.tensor.ir import Op, Value
-from nnc.tensor.primitives.arithmetic import common_bound, joined
+from nnc.tensor.primitives.pointwise import common_bound, joined
 from nnc.tensor.primitives.primitive import REQUIRED, Array, Call, Infer, Kind, Primitive, Vjp, full_shape
 from nnc.tensor.types import TensorType, TypeMismatch, broadcast_shapes
 
