@@ -1,0 +1,1 @@
+"""Side-by-side timings with other frameworks: `python -m benchmarks`."""

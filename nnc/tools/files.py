@@ -1,0 +1,144 @@
+"""Programs in, modules out: reading a `.nn` file and writing what it became.
+
+Reading gives a `Source` or raises ProgramError with a diagnostic that points at the trouble. Writing is atomic: whoever
+reads the file sees the old text or the new one, whole. Nothing here knows what the texts mean.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from pathlib import Path
+
+from nnc.base.diagnostic import Diagnostic, Explanation, Label, ProgramError
+from nnc.base.names import identifier
+from nnc.base.source import Source, Span
+
+READ_AT_MOST = 2 * 1024 * 1024  # twice the longest program, so that the parser sees that it is too long
+UNREADABLE = "E0001"
+NOT_TEXT = "E0002"
+
+# Modules that a generated one imports, or that those import: a file of that name beside it would hide them.
+_IMPORTED = frozenset({"torch", "triton", "numpy", "nnc", "safetensors", "rich"}) | sys.stdlib_module_names
+_WRITTEN_BY_NNC = re.compile(r"[Cc]ompiled by nnc\b")
+
+EXPLANATIONS = (
+    Explanation(
+        UNREADABLE,
+        "the file cannot be read",
+        "There is no such file, it is a folder, or its permissions keep it from being read.",
+        "",
+        "",
+    ),
+    Explanation(
+        NOT_TEXT,
+        "the file is not UTF-8 text",
+        "A program is UTF-8 text without NUL characters. A file in another encoding has to be converted, for example "
+        "by `iconv -f latin1 -t utf-8`.",
+        "",
+        "",
+    ),
+)
+
+
+class OutputError(Exception):
+    """A file cannot be written. `str()` is a sentence that says which, why, and what to do."""
+
+
+def _refusal(
+    code: str, title: str, source: Source, start: int = 0, text: str = "", help: str | None = None
+) -> ProgramError:
+    end = min(start + 1, len(source.text))
+    return ProgramError([Diagnostic(code, title, "error", Label(Span(source, start, end), text), help=help)])
+
+
+def read(path: str | Path) -> Source:
+    """The program in a file. Raises ProgramError (E0001, E0002)."""
+    name = os.fspath(path)
+    try:
+        with open(path, "rb") as file:
+            data = file.read(READ_AT_MOST)
+    except IsADirectoryError:
+        raise _refusal(
+            UNREADABLE, "this is a folder, not a program", Source(name, ""), help="name a .nn file in it"
+        ) from None
+    except FileNotFoundError:
+        raise _refusal(UNREADABLE, "there is no such file", Source(name, ""), help=_nearby(Path(path))) from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise _refusal(UNREADABLE, f"the file cannot be read: {reason}", Source(name, "")) from None
+    return Source(name, _decoded(name, data))
+
+
+def _decoded(name: str, data: bytes) -> str:
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        cut = len(data) == READ_AT_MOST and error.start > len(data) - 4  # in the middle of a character
+        text = data[: error.start].decode("utf-8")
+        if not cut:
+            shown = Source(name, text + data[error.start :].decode("utf-8", "replace"))
+            found = f"the byte 0x{data[error.start]:02x} is no character"
+            title = "the file is not UTF-8 text"
+            raise _refusal(NOT_TEXT, title, shown, len(text), found, "save it as UTF-8") from None
+    text = text.removeprefix("\ufeff")
+    if "\0" in text:
+        raise _refusal(NOT_TEXT, "the file is not text: it holds NUL characters", Source(name, ""))
+    return text
+
+
+def _nearby(path: Path) -> str | None:
+    """A hint at programs in the folder that was named."""
+    try:
+        found = sorted(each.name for each in path.parent.glob("*.nn"))
+    except OSError:
+        return None
+    if path.with_suffix(".nn").name in found:
+        return f"did you mean {path.with_suffix('.nn')}?"
+    return f"programs there: {', '.join(found[:5])}" if found else None
+
+
+def module_path(source: str | Path, output: str | Path | None = None, suffix: str = ".py") -> Path:
+    """Where what a program becomes is written: beside it, or at `output`, which is a file when it ends in the suffix,
+    and else a folder. A name that would hide a module that it imports gets `_model` at its end."""
+    source = Path(source)
+    if output is not None and Path(output).suffix == suffix and not Path(output).is_dir():
+        return Path(output)
+    stem = identifier(source.stem)
+    if stem in _IMPORTED:
+        stem += "_model"
+    return (source.parent if output is None else Path(output)) / f"{stem}{suffix}"
+
+
+def write(path: Path, text: str) -> None:
+    """Puts a generated module in place. Raises OutputError, also where a file lies there that nnc did not write."""
+    try:
+        if path.is_dir():
+            raise OutputError(f"{path} is a folder: name a file that ends in .py, or a folder to write into")
+        if path.is_file() and not _is_ours(path):
+            raise OutputError(f"{path} was not written by nnc and is left alone: name another file with -o")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _replace(path, text)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise OutputError(f"cannot write {path}: {reason}; name another place with -o") from error
+
+
+def _is_ours(path: Path) -> bool:
+    with open(path, "rb") as file:
+        start = file.read(4096).decode("utf-8", "replace")
+    return not start.strip() or _WRITTEN_BY_NNC.search(start) is not None
+
+
+def _replace(path: Path, text: str) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with open(temporary, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
