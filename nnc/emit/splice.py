@@ -23,7 +23,7 @@ Hook: TypeAlias = Callable[[tuple[str, ...], str | None], Sequence[str]]
 
 _INDENT = " " * 4
 _ATOM = 20
-_TIGHT = (ast.BinOp, ast.UnaryOp, ast.Compare, ast.BoolOp, ast.IfExp, ast.Attribute, ast.Subscript)
+_TIGHT = (ast.BinOp, ast.UnaryOp, ast.Compare, ast.BoolOp, ast.Attribute, ast.Subscript)
 
 
 class SpliceError(Exception):
@@ -79,8 +79,11 @@ def splice(
     decorators = [found.lines[node.lineno - 1].strip() for node in function.decorator_list]
     body = function.body[1:] if ast.get_docstring(function, clean=False) is not None else function.body
     head = [*decorators, *signature_lines(name, parameters), *docstring_lines(docstring)]
-    lines = live_lines([*head, *_block(found, body, 1)], len(head))
-    _check(found, lines, parameters)
+    try:
+        lines = live_lines([*head, *_block(found, body, 1)], len(head))
+    except (ValueError, SyntaxError) as error:
+        raise found.error(function, str(error)) from error
+    _check(found, lines)
     return "\n".join(lines) + "\n"
 
 
@@ -254,18 +257,32 @@ def _edits(found: _Template, node: ast.AST) -> Iterator[tuple[int, int, str]]:
         case ast.IfExp(test=test, body=body, orelse=orelse):
             taken = _decide(found, test)
             if taken is not None:
-                yield (*_extent(found, node), _text(found, body if taken else orelse))
+                chosen = _text(found, body if taken else orelse)
+                yield (*_with_parentheses(found, node), _enclosed(found, node, chosen))
                 return
         case ast.Name(id=identifier):
             text = _replacement(found, identifier)
             if text != identifier:
-                tight = isinstance(found.parents.get(node), _TIGHT) and precedence(text) < _ATOM
-                yield (*_extent(found, node), f"({text})" if tight else text)
+                yield (*_extent(found, node), _enclosed(found, node, text))
         case _:
             pass
     for child in ast.iter_child_nodes(node):
         if not isinstance(child, ast.stmt):
             yield from _edits(found, child)
+
+
+def _enclosed(found: _Template, node: ast.expr, text: str) -> str:
+    """The text that takes a node's place, in parentheses where what is around it may bind tighter."""
+    tight = isinstance(found.parents.get(node), _TIGHT) and precedence(text) < _ATOM
+    return f"({text})" if tight else text
+
+
+def _with_parentheses(found: _Template, node: ast.expr) -> tuple[int, int]:
+    """A node's extent, with the parentheses right around it that are no call's."""
+    start, end = _extent(found, node)
+    around = found.source[start - 1 : start] + found.source[end : end + 1]
+    is_call = re.match(rb"[\w)\]]", found.source[start - 2 : start - 1]) is not None
+    return (start - 1, end + 1) if around == b"()" and not is_call else (start, end)
 
 
 def _replacement(found: _Template, identifier: str) -> str:
@@ -294,7 +311,7 @@ def _decide(found: _Template, test: ast.expr) -> bool | None:
             return None
 
 
-def _check(found: _Template, lines: Sequence[str], parameters: Sequence[str]) -> None:
+def _check(found: _Template, lines: Sequence[str]) -> None:
     """What is read must be there, and what is there must be read."""
     function = parsed_function(lines)
     names = [node for node in ast.walk(function) if isinstance(node, ast.Name)]
@@ -306,7 +323,8 @@ def _check(found: _Template, lines: Sequence[str], parameters: Sequence[str]) ->
     unread = [parameter for parameter in bound if parameter not in read]
     if unread:
         raise found.error(found.function, f"nothing reads the parameter {', '.join(sorted(unread))} of the result")
-    stored = {node.id for node in names if isinstance(node.ctx, ast.Store)}
-    clash = sorted(stored & set(found.names.values()) & bound)
+    own = (node for node in ast.walk(found.function) if isinstance(node, ast.Name))
+    stores = (node.id for node in own if isinstance(node.ctx, ast.Store))
+    clash = sorted({found.names.get(name, name) for name in stores} & bound)
     if clash:
         raise found.error(found.function, f"{', '.join(clash)} is both a parameter and a local of the result")

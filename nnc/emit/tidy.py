@@ -51,7 +51,7 @@ def live_lines(lines: Sequence[str], head: int) -> list[str]:
         while first > head and kept[first - 1].lstrip().startswith("#"):
             first -= 1
         kept[first : last.end_lineno] = [] if _has_siblings(function, last) else [" " * last.col_offset + "pass"]
-    body = [line for at, line in enumerate(kept) if line or (at > head and kept[at - 1])]
+    body = [line for at, line in enumerate(kept) if at < head or line or (at > head and kept[at - 1])]
     while not body[-1]:
         body.pop()
     return body if len(body) > head else [*body, _INDENT + "pass"]

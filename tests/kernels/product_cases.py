@@ -3,6 +3,7 @@
 `python product_cases.py interpret` compares the product template, hooks and all, with float64 in Triton's interpreter;
 `python product_cases.py compile` compiles it for sm_90 without a GPU. Either prints what it did, or fails.
 """
+# ruff: noqa: RUF059 (a hook takes the whole tuple apart and reads what it needs)
 
 import sys
 
