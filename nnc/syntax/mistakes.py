@@ -1,0 +1,440 @@
+"""What is wrong at an unexpected token, in the user's terms.
+
+In: the tokens, the place of the error and what could stand there. Out: one diagnostic, of the first mistake in the table that
+fits. Nothing is recovered here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from nnc.base.diagnostic import Diagnostic, Label
+from nnc.base.source import Span
+from nnc.syntax.errors import EXPLANATIONS
+from nnc.syntax.grammar import END
+from nnc.syntax.tokens import CLOSING, DEFINING, OPENING, RESERVED, Token, Tokens, names
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """Token `index` is none of `expected`; `block` is the `{` of the innermost open block, or -1; `top` the first token of what
+    was understood last."""
+
+    tokens: Tokens
+    index: int
+    expected: frozenset[str]
+    block: int
+    top: int
+
+    @property
+    def token(self) -> Token:
+        return self.tokens.items[self.index]
+
+    @property
+    def previous(self) -> Token | None:
+        return self.tokens.items[self.index - 1] if self.index else None
+
+    @property
+    def begins(self) -> int:
+        """The first token of the line."""
+        index = self.index
+        while index and not self.tokens.items[index].first:
+            index -= 1
+        return index
+
+    @property
+    def line(self) -> Token:
+        return self.tokens.items[self.begins]
+
+    @property
+    def inside(self) -> int:
+        """The innermost open bracket, or -1."""
+        return self.tokens.enclosing[self.index]
+
+
+OPERATORS = frozenset(
+    "OR AND NOT IN EQUAL NOT_EQUAL LESS LESS_EQUAL GREATER GREATER_EQUAL PLUS MINUS STAR SLASH DOUBLE_SLASH PERCENT AT CARET".split()
+)
+COMPARISONS = frozenset({"EQUAL", "NOT_EQUAL", "LESS", "LESS_EQUAL", "GREATER", "GREATER_EQUAL", "IN"})
+NEEDS_OPERAND = OPERATORS | {"PIPE", "ASSIGN", "COMMA", "IF", "ELSE", "ARROW", "COLON", "DOT"}
+
+
+def _make(
+    code: str, span: Span, label: str = "", help: str | None = None, others: tuple[Label, ...] = (), title: str | None = None
+) -> Diagnostic:
+    return Diagnostic(code, title or EXPLANATIONS[code].title, "error", Label(span, label), others, help=help)
+
+
+def _here(s: Situation, code: str, label: str = "", help: str | None = None) -> Diagnostic:
+    return _make(code, s.tokens.span(s.index), label, help)
+
+
+def _missing_brace(s: Situation) -> Diagnostic | None:
+    place = next((i for i in (s.index, s.begins) if s.tokens.starts_in_column_1(i)), -1)
+    if s.block < 0 or (s.token.kind != END and place < 0) or (place < 0 and s.inside > s.block):
+        return None
+    others = (Label(s.tokens.span(place), "it must come before this"),) if place >= 0 else ()
+    return _make("E0120", s.tokens.span(s.block), "this `{` is never closed", "put a `}` behind the block", others)
+
+
+def _nested_definition(s: Situation) -> Diagnostic | None:
+    if s.block < 0 or not s.tokens.starts_definition(s.begins):
+        return None
+    return _make("E0134", s.tokens.span(s.begins), "", "move it out of the block")
+
+
+def _open_bracket(s: Situation) -> Diagnostic | None:
+    bracket = s.inside
+    if bracket <= s.block or s.tokens.partner[bracket] >= 0 or s.tokens.items[bracket].kind == "LBRACE":
+        return None
+    if s.token.kind not in CLOSING | {END} and not s.token.first:
+        return None
+    closing = ")" if s.tokens.items[bracket].kind == "LPAR" else "]"
+    return _make("E0121", s.tokens.span(bracket), "opened here", f"close it with `{closing}`")
+
+
+def _stray_bracket(s: Situation) -> Diagnostic | None:
+    if s.token.kind not in CLOSING or s.tokens.partner[s.index] >= 0:
+        return None
+    return _here(s, "E0122", help="leave it out")
+
+
+def _other_language(s: Situation) -> Diagnostic | None:
+    word, span = s.line.text, s.tokens.span(s.begins)
+    after = s.tokens.items[min(s.begins + 1, len(s.tokens.items) - 1)]
+    if s.line.kind == "NAME" and s.index <= s.begins + 1 and after.kind != "ASSIGN":
+        if word in _DEFINITIONS:
+            return _make("E0127", span, "", _DEFINITIONS[word])
+        if word == "return":
+            return _make("E0128", span, "", "write `result = ...`")
+    if s.index <= s.begins + 1 and s.token.first is (s.index == s.begins) and (
+        s.line.kind in ("FOR", "IF", "ELSE") or word in ("while", "elif", "match")
+    ):
+        if after.kind == "ASSIGN" or (s.inside > s.block and s.tokens.partner[s.inside] >= 0):
+            return None
+        return _make("E0129", span, "", _REPEAT if word in ("for", "while") else _CHOOSE)
+    return None
+
+
+_DEFINITIONS: Mapping[str, str] = {
+    "def": "a function is `fn name(x) = ...`, a layer `layer Name(x) -> y { ... }`",
+    "function": "a function is `fn name(x) = ...`",
+    "func": "a function is `fn name(x) = ...`",
+    "class": "a layer is `layer Name(configuration)(x) -> y { ... }`",
+    "let": "leave it out: `name = value`",
+    "var": "leave it out: `name = value`; what changes is a `state`",
+    "lambda": "a function is `fn name(x) = ...`",
+}
+_REPEAT = "repeat with `3 * Layer`, `[... for x in list]` or `scan`"
+_CHOOSE = "choose with `a if condition else b`"
+
+
+def _comment(s: Situation) -> Diagnostic | None:
+    if s.token.kind in ("DOUBLE_SLASH", "SLASH") and s.token.first:
+        return _here(s, "E0139", help="write `#`")
+    return None
+
+
+def _path(s: Situation) -> Diagnostic | None:
+    if s.line.kind in ("IMPORT", "FROM") and s.index == s.begins + 1 and s.token.kind in names():
+        return _here(s, "E0138", help=f'write "{s.token.text}.nn"')
+    return None
+
+
+def _trailing(s: Situation) -> Diagnostic | None:
+    """An operator at the end of a line or before a closing bracket; the next line may have been read as its operand."""
+    first = s.begins
+    if first < s.index and first and s.tokens.starts_statement(first) and _lacks_operand(s.tokens.items[first - 1]):
+        if s.inside <= s.block or s.tokens.partner[s.inside] < 0:
+            return _operand(s, first - 1)
+    if s.previous is None or not _lacks_operand(s.previous):
+        return None
+    if s.token.kind in CLOSING or s.token.kind in (END, "COMMA", "PIPE") or s.token.kind in OPERATORS - {"NOT", "MINUS"}:
+        return _operand(s, s.index - 1)
+    return None
+
+
+def _lacks_operand(token: Token) -> bool:
+    return token.kind in NEEDS_OPERAND
+
+
+def _operand(s: Situation, index: int) -> Diagnostic:
+    token = s.tokens.items[index]
+    return _make("E0124", s.tokens.span(index), f"nothing follows this `{token.text}`", f"leave out the `{token.text}` or complete it")
+
+
+def _left_operand(s: Situation) -> Diagnostic | None:
+    kind = s.token.kind
+    if kind not in OPERATORS | {"PIPE"} or kind in ("NOT", "MINUS") or s.previous is None:
+        return None
+    if s.previous.kind in OPENING and s.previous.kind != "LBRACE":
+        return _here(s, "E0124", f"nothing stands before this `{s.token.text}`")
+    return None
+
+
+def _pipe(s: Situation) -> Diagnostic | None:
+    tokens = s.tokens
+    if s.token.kind == "PIPE":
+        start, operand = _expression_start(tokens, s.index), _operand_start(tokens, s.index - 1)
+        if start >= operand:
+            return None
+        stage = _stage_end(tokens, s.index)
+        left, right, chain = (_text(tokens, *where) for where in ((start, s.index), (start, operand), (operand, stage)))
+        first, second = f"({left}) {_text(tokens, s.index, stage)}", f"{right} ({chain})"
+    elif s.token.kind in OPERATORS:
+        start = _expression_start(tokens, s.index)
+        pipe = next((i for i in range(s.index - 1, start, -1) if tokens.items[i].kind == "PIPE"), -1)
+        if pipe < 0:
+            return None
+        operand, end = _operand_start(tokens, s.index - 1), _primary_end(tokens, s.index + 1)
+        first = f"({_text(tokens, start, s.index)}) {_text(tokens, s.index, end)}"
+        second = f"{_text(tokens, start, operand)} ({_text(tokens, operand, end)})"
+    else:
+        return None
+    return _make("E0125", tokens.span(s.index), "two readings", f"write `{first}`\n   or `{second}`")
+
+
+def _text(tokens: Tokens, start: int, stop: int) -> str:
+    if stop <= start:
+        return ""
+    text = tokens.source.text[tokens.items[start].start : tokens.items[stop - 1].end]
+    text = " ".join(text.split())
+    return text if len(text) <= 80 else text[:40] + " ... " + text[-30:]
+
+
+def _expression_start(tokens: Tokens, index: int) -> int:
+    """The first token of the expression that ends before a token, in the same brackets."""
+    while index > 0:
+        before = tokens.items[index - 1]
+        if before.kind in CLOSING and 0 <= tokens.partner[index - 1] < index:
+            index = tokens.partner[index - 1]
+        elif before.kind in _BOUNDARIES or (before.kind in ("PENALTY", "ASSERT") and before.first):
+            return index
+        else:
+            index -= 1
+    return index
+
+
+_BOUNDARIES = frozenset({*OPENING, "ASSIGN", "COMMA", "COLON", "IF", "ELSE", "FOR"})
+
+
+def _operand_start(tokens: Tokens, index: int) -> int:
+    """The first token of the name, call, subscript or attribute that ends with a token."""
+    while index > 0:
+        if tokens.items[index].kind in CLOSING and 0 <= tokens.partner[index] < index:
+            index = tokens.partner[index]
+            if not (tokens.is_word(index - 1) or tokens.items[index - 1].kind in CLOSING):
+                return index
+            index -= 1
+        elif tokens.items[index - 1].kind == "DOT":
+            index -= 2
+        else:
+            return index
+    return max(index, 0)
+
+
+def _primary_end(tokens: Tokens, index: int) -> int:
+    """One after the last token of the operand that starts at a token."""
+    last = len(tokens.items) - 1
+    if index < last and tokens.items[index].kind in ("MINUS", "NOT"):
+        index += 1
+    index = _after(tokens, index, last)
+    while index < last:
+        kind = tokens.items[index].kind
+        if kind == "DOT":
+            index = min(index + 2, last)
+        elif kind in ("LPAR", "LSQB"):
+            index = _after(tokens, index, last)
+        else:
+            break
+    return index
+
+
+def _after(tokens: Tokens, index: int, last: int) -> int:
+    closing = tokens.partner[index] if tokens.items[index].kind in OPENING else -1
+    return min(max(closing, index) + 1, last)
+
+
+def _stage_end(tokens: Tokens, index: int) -> int:
+    """One after the last stage of the chain whose `|>` is a token."""
+    while tokens.items[index].kind in ("PIPE", "STAR"):
+        index = _primary_end(tokens, index + 1)
+    return index
+
+
+def _chained(s: Situation) -> Diagnostic | None:
+    if s.token.kind not in COMPARISONS:
+        return None
+    start = _expression_start(s.tokens, s.index)
+    if any(s.tokens.items[i].kind in COMPARISONS for i in range(start, s.index)):
+        return _here(s, "E0132", help="join two comparisons with `and`")
+    return None
+
+
+def _assigned(s: Situation) -> Diagnostic | None:
+    if s.token.kind != "ASSIGN":
+        return None
+    start = _expression_start(s.tokens, s.index)
+    before = s.tokens.items[start - 1] if start else None
+    fresh = s.tokens.items[start].first and s.inside == s.block and s.token.first is False
+    if fresh and start < s.index - 1 and start == s.begins:
+        return _make("E0131", _joined(s, start, s.index - 1), "", "give the whole new value a name")
+    if before is not None and (before.kind in ("IF", "ELSE", "ASSIGN", *OPENING) or before.kind in ("ASSERT", "PENALTY", "COMMA")):
+        return _here(s, "E0123", help="write `==`")
+    return None
+
+
+def _joined(s: Situation, first: int, last: int) -> Span:
+    return s.tokens.span(first).to(s.tokens.span(last))
+
+
+def _unused_value(s: Situation) -> Diagnostic | None:
+    """A line of a block that is an expression and nothing else."""
+    first = s.begins
+    if s.block < 0 or s.tokens.enclosing[first] != s.block or s.index > first + 1 or s.token.kind in RESERVED - {"NONE"}:
+        return None
+    if s.index == first + 1 and s.line.kind in names() and s.token.kind in ("LPAR", "LSQB", "DOT", "PIPE", *OPERATORS):
+        end = _expression_end(s.tokens, first)
+        if s.tokens.items[end].kind == "ASSIGN":
+            return _make("E0131", _joined(s, first, end - 1), "", "give the whole new value a name")
+        return _make("E0130", _joined(s, first, end - 1), "", "give it a name: `y = ...`")
+    if s.index == first + 1 and s.token.first and s.line.kind in names() or s.token.kind == "RBRACE":
+        return _make("E0130", s.tokens.span(s.index - 1), "", "give it a name: `y = ...`")
+    if s.index == first and s.token.kind in ("STRING", "NUMBER", "LPAR", "LSQB", "MINUS", "TRUE", "FALSE", "NONE"):
+        helps = "documentation is written in `##` lines above a definition" if s.token.kind == "STRING" else "give it a name: `y = ...`"
+        return _here(s, "E0130", help=helps)
+    return None
+
+
+def _expression_end(tokens: Tokens, index: int) -> int:
+    while True:
+        index = _primary_end(tokens, index)
+        if tokens.items[index].kind not in OPERATORS | {"PIPE"}:
+            return index
+        index = min(index + 1, len(tokens.items) - 2)
+        if tokens.items[index + 1].kind == END:
+            return index + 1
+
+
+def _reserved(s: Situation) -> Diagnostic | None:
+    after = s.tokens.items[s.index + 1].kind if s.token.kind != END else END
+    if s.token.kind in RESERVED and "NAME" in s.expected and ("NUMBER" not in s.expected or after == "ASSIGN"):
+        return _here(s, "E0133", help=f"choose another name, as `{s.token.text}_`")
+    if s.token.kind in RESERVED and s.token.first and after == "ASSIGN":
+        return _here(s, "E0133", help=f"choose another name, as `{s.token.text}_`")
+    return None
+
+
+def _outside(s: Situation) -> Diagnostic | None:
+    if s.block >= 0 or s.inside >= 0 or not s.tokens.items[s.begins].first or s.begins != s.index:
+        return None
+    if s.previous is not None and s.previous.kind in NEEDS_OPERAND | DEFINING:
+        return None
+    if s.tokens.is_word(s.index) or s.token.kind == "STRING":
+        is_value = s.tokens.items[s.index + 1].kind == "ASSIGN"
+        return _here(s, "E0135", help="a constant of the file is `const name = value`" if is_value else None)
+    return None
+
+
+def _no_else(s: Situation) -> Diagnostic | None:
+    if "ELSE" in s.expected and (s.token.first or s.token.kind in CLOSING | {"COMMA", END}):
+        start = s.index
+        while start and s.tokens.items[start].kind != "IF":
+            start -= 1
+        return _make("E0136", s.tokens.span(start), "", "add `else` and the other value")
+    return None
+
+
+def _no_type(s: Situation) -> Diagnostic | None:
+    if s.token.kind in ("ASSIGN", "COMMA") and s.line.kind in ("PARAM", "TARGET") and s.index == s.begins + 2:
+        return _make("E0137", s.tokens.span(s.index - 1), "", f"write `{s.line.text} {s.previous and s.previous.text}: float[...] = ...`")
+    return None
+
+
+def _no_list(s: Situation) -> Diagnostic | None:
+    if s.index == s.begins + 2 and s.line.kind in DEFINING and "LPAR" in s.expected and s.token.kind in ("ARROW", "LBRACE", "ASSIGN"):
+        return _here(s, "E0140", help=f"write `{s.previous and s.previous.text}(...)`")
+    return None
+
+
+def _digits(s: Situation) -> Diagnostic | None:
+    after = s.tokens.items[s.index + 1] if s.token.kind != END else s.token
+    if s.token.kind == "DOT" and after.kind == "NUMBER" and after.start == s.token.end:
+        return _make("E0141", _joined(s, s.index, s.index + 1), "", f"write `0.{after.text}`")
+    if s.previous is not None and s.previous.kind == "DOT" and s.index > 1 and s.tokens.items[s.index - 2].kind == "NUMBER":
+        number = s.tokens.items[s.index - 2]
+        if number.end == s.previous.start:
+            return _make("E0141", _joined(s, s.index - 2, s.index - 1), "", f"write `{number.text}.0`")
+    return None
+
+
+def _unexpected(s: Situation) -> Diagnostic:
+    """No mistake that we know: what stands here and what could."""
+    found = "the end of the file" if s.token.kind == END else f"`{s.token.text}`" if len(s.token.text) < 40 else "a long token"
+    previous = s.previous
+    helps = None
+    if previous is not None and s.inside > s.block and _ends_value(previous) and _ends_value(s.token):
+        helps = "put a comma or an operator between the two"
+    title = f"expected {_expected(s.expected)}, found {found}"
+    return _make("E0101", s.tokens.span(s.index), "", helps, title=title)
+
+
+def _ends_value(token: Token) -> bool:
+    return token.kind in ("NAME", "NUMBER", "STRING")
+
+
+def _expected(kinds: frozenset[str]) -> str:
+    found: list[str] = []
+    if "NUMBER" in kinds:
+        found.append("a value")
+        kinds = kinds - {"NUMBER", "STRING", "NAME", "MINUS", "LPAR", "LSQB", "LBRACE"} - RESERVED
+    elif "NAME" in kinds:
+        found.append("a name")
+    if len(OPERATORS & kinds) > 3:
+        found.append("an operator")
+        kinds = kinds - OPERATORS - {"PIPE", "LPAR", "LSQB", "DOT", "IF"}
+    rest = sorted(_SIGNS[kind] for kind in kinds if kind in _SIGNS)
+    found += [f"`{sign}`" for sign in rest[:4]]
+    if END in kinds and not found:
+        found.append("the end of the file")
+    if not found:
+        return "something else"
+    return found[0] if len(found) == 1 else ", ".join(found[:-1]) + " or " + found[-1]
+
+
+_SIGNS: Mapping[str, str] = {
+    "LPAR": "(", "RPAR": ")", "LSQB": "[", "RSQB": "]", "LBRACE": "{", "RBRACE": "}", "COMMA": ",", "COLON": ":", "ASSIGN": "=",
+    "ARROW": "->", "DOT": ".", "PIPE": "|>", "STRING": '"..."', "ELLIPSIS": "...", "LESS_EQUAL": "<=", "IN": "in", "ELSE": "else",
+}  # fmt: skip
+
+MISTAKES: tuple[Callable[[Situation], Diagnostic | None], ...] = (
+    _stray_bracket,
+    _missing_brace,
+    _nested_definition,
+    _path,
+    _other_language,
+    _comment,
+    _digits,
+    _pipe,
+    _chained,
+    _no_type,
+    _no_list,
+    _trailing,
+    _open_bracket,
+    _no_else,
+    _left_operand,
+    _reserved,
+    _unused_value,
+    _assigned,
+    _outside,
+)
+
+
+def diagnose(situation: Situation) -> Diagnostic:
+    """The diagnostic of an unexpected token."""
+    for mistake in MISTAKES:
+        found = mistake(situation)
+        if found is not None:
+            return found
+    return _unexpected(situation)
