@@ -1,6 +1,6 @@
 """`nnc summary`: what a compiled program consists of, as text.
 
-In: a schedule. Out: the table of layers as Keras prints it, the kernels of a training step with the program's lines that
+In: a schedule. Out: the table of layers as Keras prints it, a training step's kernels with the lines of the program
 they implement and what they cost, and the memory. It measures nothing.
 """
 
