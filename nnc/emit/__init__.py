@@ -1,0 +1,1 @@
+"""The emission floor: a schedule as the text of a Python module."""

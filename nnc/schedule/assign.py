@@ -1,0 +1,215 @@
+"""Kernels with their buffers, from groups. In: the plan of what is stored and computed where. Out: kernels in the order
+of their groups, and the buffer of every value that lies in memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from nnc.base.names import Names
+from nnc.base.source import Span
+from nnc.schedule import tiles
+from nnc.schedule.groups import FOLDS, Group, extents
+from nnc.schedule.kernel import (
+    Buffer,
+    Extent,
+    FlatLayout,
+    Kernel,
+    KernelKind,
+    Size,
+    Space,
+    Tiles,
+    Write,
+)
+from nnc.schedule.layout import padded
+from nnc.schedule.materialise import Plan, Work
+from nnc.tensor.ir import Op, Value
+from nnc.tensor.program import Binding, Role
+
+_SPACES = {
+    Role.INPUT: Space.DATA,
+    Role.TARGET: Space.DATA,
+    Role.WEIGHT: Space.DATA,
+    Role.PARAMETER: Space.PARAMETER,
+    Role.SLOT: Space.SLOT,
+    Role.STATE: Space.STATE,
+    Role.STEP: Space.CONTROL,
+    Role.GRADIENT: Space.GRADIENT,
+    Role.OUTPUT: Space.OUTPUT,
+    Role.ACCUMULATOR: Space.SUMS,
+}
+
+
+@dataclass(slots=True)
+class Assignment:
+    """The buffers of one step, as they are found."""
+
+    plan: Plan
+    parameters: FlatLayout
+    states: FlatLayout
+    precision: str
+    placement: dict[Value, Buffer] = field(default_factory=dict)
+    bound: dict[Value, list[Buffer]] = field(default_factory=dict)  # where results of the program go
+    names: Names = field(default_factory=Names)
+    partials: dict[tuple[Group, Extent], list[tuple[Value, int]]] = field(default_factory=dict)
+    columns: dict[Value, tuple[Buffer, int]] = field(default_factory=dict)
+
+
+def run(
+    plan: Plan, parameters: FlatLayout, states: FlatLayout, batch: int, precision: str
+) -> tuple[tuple[Kernel, ...], dict[Value, Buffer]]:
+    state = Assignment(plan, parameters, states, precision)
+    _bind(state)
+    chosen = {group: tiles.choose(group, batch) for group in plan.fusion.groups}
+    for value, home in plan.stored.items():
+        if value not in state.bound:
+            state.placement[value] = _arena(state, value)
+        elif value not in state.placement:
+            state.placement[value] = state.bound[value][0]
+        assert home in plan.works
+    _place_folds(state, chosen)
+    kernels = [_kernel(state, group, work, chosen[group]) for group, work in plan.works.items()]
+    return tuple(kernel for kernel in kernels if kernel.writes), state.placement
+
+
+def _bind(state: Assignment) -> None:
+    """Buffers of the program's own parameters and results."""
+    program = state.plan.fusion.program
+    accumulators = [b.name for b in program.outputs if b.role is Role.ACCUMULATOR]
+    for value, binding in zip(program.function.parameters, program.inputs, strict=True):
+        state.names.reserve(binding.name.replace(".", "_"))
+        state.placement[value] = _outside(state, value, binding, 0)
+    for value, binding in zip(program.function.results, program.outputs, strict=True):
+        offset = accumulators.index(binding.name) if binding.role is Role.ACCUMULATOR else 0
+        state.bound.setdefault(value, []).append(_outside(state, value, binding, offset))
+
+
+def _outside(state: Assignment, value: Value, binding: Binding, offset: int) -> Buffer:
+    path = binding.path or binding.name
+    space = _SPACES[binding.role]
+    if space in (Space.PARAMETER, Space.GRADIENT, Space.SLOT):
+        offset = state.parameters.offsets[path]
+    elif space is Space.STATE:
+        offset = state.states.offsets[path]
+    name = {Space.SUMS: "sums", Space.CONTROL: "control", Space.SLOT: binding.name}.get(space, path.replace(".", "_"))
+    if space is Space.GRADIENT:
+        name = f"d_{name}"
+    element = "f64" if space is Space.SUMS else value.type.element
+    return Buffer(name, element, extents(value), space, path, offset)
+
+
+def _arena(state: Assignment, value: Value) -> Buffer:
+    """A new buffer. In bf16 and f16 what is stored of the sample's floats is half as long."""
+    element = value.type.element
+    if element == "f32" and value.type.batched and state.precision in ("bf16", "f16"):
+        element = state.precision
+    return Buffer(state.names.fresh(value.hint), element, extents(value), Space.ARENA)
+
+
+# ------------------------------------------------------------------------------------------------------- folds
+
+
+def _tile_count(group: Group, chosen: Tiles) -> Extent:
+    """How many tiles of rows a kernel has: the rows of its partials."""
+    each, batched = 1, False
+    for axis in chosen.rows_of:
+        extent = group.domain[axis].extent
+        each *= extent.each if isinstance(extent, Size) else extent
+        batched = batched or isinstance(extent, Size)
+    return Size(each, chosen.rows) if batched else -(-each // chosen.rows)
+
+
+def _place_folds(state: Assignment, chosen: dict[Group, Tiles]) -> None:
+    """A column of partials for every fold: those of the flat buffer's tail first, in its order and padding."""
+    fusion = state.plan.fusion
+    for value, finish in fusion.finished.items():
+        group = fusion.fold[value]
+        state.partials.setdefault((finish, _tile_count(group, chosen[group])), []).append((value, 0))
+        state.placement[value] = state.bound[value][0] if value in state.bound else _arena(state, value)
+    for (_, count), rows in state.partials.items():
+        rows.sort(key=lambda row: _column_order(state.placement[row[0]]))
+        position = 0
+        for place, (value, _) in enumerate(rows):
+            rows[place] = (value, position)
+            in_tail = state.placement[value].space is Space.GRADIENT
+            position += padded(value.type.size) if in_tail else value.type.size
+        buffer = Buffer(state.names.fresh("partials"), "f32", (count, padded(position)), Space.ARENA)
+        state.columns.update((value, (buffer, column)) for value, column in rows)
+
+
+def _column_order(buffer: Buffer) -> tuple[int, int]:
+    ranks = {Space.GRADIENT: 0, Space.STATE: 1, Space.ARENA: 2, Space.SUMS: 3}
+    return ranks.get(buffer.space, 2), buffer.offset
+
+
+# ----------------------------------------------------------------------------------------------------- kernels
+
+
+def _kernel(state: Assignment, group: Group, work: Work, chosen: Tiles) -> Kernel:
+    fusion = state.plan.fusion
+    order = {op: i for i, op in enumerate(fusion.program.function.ops)}
+    ops = tuple(sorted(work.ops, key=order.__getitem__))
+    writes = tuple(_writes(state, group))
+    finishes = group.kind is KernelKind.FINISH
+    reads = []
+    for value in work.reads:
+        partial = finishes and fusion.finished.get(value) is group
+        reads.append((value, state.columns[value][0] if partial else state.placement[value]))
+    return Kernel(
+        _name(state, group, writes),
+        group.kind,
+        ops,
+        tuple(reads),
+        writes,
+        group.ops[0] if group.kind in (KernelKind.PRODUCT, KernelKind.UPDATE) else None,
+        group.domain,
+        dict(group.axes),
+        chosen,
+        _spans(ops),
+    )
+
+
+def _writes(state: Assignment, group: Group) -> list[Write]:
+    fusion = state.plan.fusion
+    found: list[Write] = []
+    stored = [value for value, home in state.plan.stored.items() if home is group]
+    rooted = [value for value in fusion.roots.get(group, ()) if value not in stored]
+    for value in [*stored, *rooted]:
+        buffers = state.bound.get(value) or [state.placement[value]]
+        found += [Write(value, buffer) for buffer in buffers]
+    for op, _ in group.folds:
+        partials, column = state.columns[op.result]
+        found.append(Write(op.result, state.placement[op.result], FOLDS[op.primitive], partials, column))
+    if group.kind is KernelKind.FINISH:
+        for value, finish in fusion.finished.items():
+            if finish is group:
+                fold = FOLDS[fusion.producers[value].primitive]
+                partials, column = state.columns[value]
+                buffers = state.bound.get(value) or [state.placement[value]]
+                found += [Write(value, buffer, fold, partials, column) for buffer in buffers]
+    if group.kind is KernelKind.UPDATE:
+        found += [Write(value, buffer) for value in group.ops[0].results for buffer in state.bound.get(value, ())]
+    return found
+
+
+def _name(state: Assignment, group: Group, writes: tuple[Write, ...]) -> str:
+    """Named for what it makes: the last value that it stores, or what it sums."""
+    if group.kind in (KernelKind.FINISH, KernelKind.UPDATE):
+        return state.names.fresh(group.kind.value)
+    sums = [write for write in writes if write.fold and write.buffer.space is Space.SUMS]
+    stored = [write for write in writes if write.fold is None]
+    if sums:
+        return state.names.fresh("_".join(dict.fromkeys(["loss", *(w.buffer.path for w in sums[:1])])))
+    gradients = [write for write in stored if write.buffer.space is Space.GRADIENT]
+    if gradients:
+        return state.names.fresh(f"{gradients[0].buffer.path.replace('.', '_')}_gradient")
+    return state.names.fresh(f"make_{(stored or list(writes))[-1].value.hint}" if stored or writes else "nothing")
+
+
+def _spans(ops: tuple[Op, ...]) -> tuple[Span, ...]:
+    """The places of the source that the ops come from, one a line, in the source's order."""
+    lines: dict[tuple[str, int], Span] = {}
+    for op in ops:
+        if op.span is not None:
+            lines.setdefault((op.span.source.path, op.span.line), op.span)
+    return tuple(lines[key] for key in sorted(lines))
+

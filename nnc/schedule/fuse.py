@@ -1,0 +1,294 @@
+"""Which ops share a kernel. In: a step's program. Out: groups in the order in which they can run, and, for each value,
+how it comes to be (its `Home`).
+
+One walk in the program's order. A product opens a group. A pointwise op or a reduction joins the latest group that its
+operands come from, if its axes fit that group's tile; a reduction that fits none opens a group of its own. What joins
+nowhere floats: it is computed again wherever it is read, from values that lie in memory. A reduction over the batch is
+a fold: a partial a tile, finished by a later group. Which values are stored is `materialise.py`'s question.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from nnc.schedule.groups import FOLDS, AxisMap, Group, extents, product_group, reduced_axes, region_group
+from nnc.schedule.kernel import KernelKind
+from nnc.tensor.ir import Op, Value
+from nnc.tensor.primitives import TABLE, Kind
+from nnc.tensor.program import Binding, Program, Role
+from nnc.tensor.types import TypeMismatch
+
+FREE = -1  # the level of what needs no kernel before it
+
+
+@dataclass(slots=True)
+class Fusion:
+    """The groups of a program.
+
+    home:  the group whose tiles compute a value; what is not in it floats, or is a parameter of the program.
+    level: the latest group that must have run, or must be running, where a value is read.
+    fold:  for a reduction over the batch, the group that leaves its partials; it is finished by `finished[value]`.
+    """
+
+    program: Program
+    groups: list[Group] = field(default_factory=list)
+    home: dict[Value, Group] = field(default_factory=dict)
+    level: dict[Value, int] = field(default_factory=dict)
+    fold: dict[Value, Group] = field(default_factory=dict)
+    finished: dict[Value, Group] = field(default_factory=dict)
+    roots: dict[Group, list[Value]] = field(default_factory=dict)  # results that a group computes for their own sake
+    producers: dict[Value, Op] = field(default_factory=dict)
+
+
+def run(program: Program) -> Fusion:
+    fusion = Fusion(program, producers=program.function.producers())
+    for value in program.function.parameters:
+        fusion.level[value] = FREE
+    for op in program.function.ops:
+        _place(fusion, op)
+    _results(fusion, before_update=False)
+    return fusion
+
+
+def _place(fusion: Fusion, op: Op) -> None:
+    for arg in op.args:
+        if arg in fusion.fold and arg not in fusion.finished and op.primitive != "foreach":
+            _finish(fusion, arg)
+    kind = TABLE[op.primitive].kind
+    if kind is Kind.PRODUCT:
+        _open(fusion, product_group(len(fusion.groups), op), op.result)
+    elif kind is Kind.CONTROL:
+        _update(fusion, op)
+    elif kind is Kind.POINTWISE and _join_pointwise(fusion, op):
+        pass
+    elif kind is Kind.REDUCTION:
+        _reduce(fusion, op)
+    elif op.primitive == "pick" and _join_pick(fusion, op):
+        pass
+    else:
+        _float(fusion, op)
+
+
+def _float(fusion: Fusion, op: Op) -> None:
+    for result in op.results:
+        fusion.level[result] = max((fusion.level[arg] for arg in op.args), default=FREE)
+
+
+def _open(fusion: Fusion, group: Group, value: Value) -> None:
+    fusion.groups.append(group)
+    fusion.home[value] = group
+    fusion.level[value] = group.index
+
+
+def _latest(fusion: Fusion, op: Op) -> Group | None:
+    level = max((fusion.level[arg] for arg in op.args), default=FREE)
+    return None if level == FREE else fusion.groups[level]
+
+
+# ---------------------------------------------------------------------------------------------------- pointwise
+
+
+def _project(result_map: AxisMap, result: Value, operand: Value) -> AxisMap:
+    """The map that an operand of a pointwise op must have for its result to have `result_map`."""
+    own, target = extents(operand), extents(result)
+    found: list[int | None] = []
+    for axis, size in enumerate(own):
+        position = 0 if axis == 0 and operand.type.batched else len(target) - (len(own) - axis)
+        found.append(None if size == 1 else result_map[position])
+    return tuple(found)
+
+
+def _fits(fusion: Fusion, group: Group, value: Value, wanted: AxisMap) -> bool:
+    """Whether `value` can be had in a tile of `group` with these axes."""
+    if fusion.level[value] < group.index:
+        return True
+    known = group.axes.get(value)
+    if known is not None:
+        sizes = extents(value)
+        return all(k == w or sizes[i] == 1 for i, (k, w) in enumerate(zip(known, wanted, strict=True)))
+    op = fusion.producers[value]
+    match op.primitive:
+        case "place":
+            return all(_fits(fusion, group, arg, wanted[:-1] if arg.type.batched else wanted[1:-1]) for arg in op.args)
+        case "broadcast":
+            (arg,) = op.args
+            return _fits(fusion, group, arg, _project(wanted, value, arg))
+        case _:
+            return False
+
+
+def _join_pointwise(fusion: Fusion, op: Op) -> bool:
+    group = _latest(fusion, op)
+    if group is None or group.kind not in (KernelKind.PRODUCT, KernelKind.REGION):
+        return False
+    inside = [arg for arg in op.args if arg in group.axes]
+    joined = group.pointwise_map(op.result, inside)
+    if joined is None:
+        return False
+    if not all(_fits(fusion, group, arg, _project(joined, op.result, arg)) for arg in op.args):
+        return False
+    _join(fusion, group, op, joined)
+    return True
+
+
+def _join(fusion: Fusion, group: Group, op: Op, axes: AxisMap) -> None:
+    group.ops.append(op)
+    group.axes[op.result] = axes
+    fusion.home[op.result] = group
+    fusion.level[op.result] = group.index
+
+
+# --------------------------------------------------------------------------------------------------- reductions
+
+
+def _join_pick(fusion: Fusion, op: Op) -> bool:
+    """Picking from what a tile holds is a sum over the tile's columns, all but one of them masked."""
+    operand = op.args[0]
+    group = fusion.home.get(operand)
+    if group is None or fusion.level[op.args[1]] > group.index:
+        return False
+    axes = group.axes[operand]
+    last = axes[-1]
+    if last is None or not group.can_cover(frozenset({last})):
+        return False
+    if op.result.type.batched and not operand.type.batched:
+        return False
+    wanted = axes[:-1] if op.args[1].type.batched or not operand.type.batched else axes[1:-1]
+    if not _fits(fusion, group, op.args[1], wanted):
+        return False
+    group.covered.add(last)
+    _join(fusion, group, op, axes[:-1])
+    return True
+
+
+def _reduce(fusion: Fusion, op: Op) -> None:
+    operand = op.args[0]
+    reduced = reduced_axes(op)
+    over_batch = operand.type.batched and bool(op["batch"])
+    group = fusion.home.get(operand)
+    if group is not None and _join_reduction(fusion, group, op, group.axes[operand], reduced, over_batch):
+        return
+    if group is None and over_batch:
+        for candidate in reversed(fusion.groups[fusion.level[operand] + 1 :]):
+            axes = _row_map(candidate, operand)
+            if axes is not None and _join_reduction(fusion, candidate, op, axes, reduced, over_batch):
+                return
+    fresh = region_group(len(fusion.groups), operand)
+    fusion.groups.append(fresh)
+    own: AxisMap = tuple(i if e != 1 else None for i, e in enumerate(extents(operand)))
+    if not _join_reduction(fusion, fresh, op, own, reduced, over_batch):
+        fusion.groups.pop()
+        raise TypeMismatch(
+            f"`{op.primitive}` of {operand.type}: it is too large to be reduced at once; reduce it axis by axis"
+        )
+
+
+def _row_map(group: Group, value: Value) -> AxisMap | None:
+    """The axes of a floating `value` in a tile of `group`, where they are the first of its domain."""
+    if group.kind not in (KernelKind.PRODUCT, KernelKind.REGION) or not group.spans_columns():
+        return None
+    own = extents(value)
+    if tuple(axis.extent for axis in group.domain[: len(own)]) != own:
+        return None
+    return tuple(range(len(own)))
+
+
+def _join_reduction(
+    fusion: Fusion, group: Group, op: Op, axes: AxisMap, reduced: tuple[int, ...], over_batch: bool
+) -> bool:
+    places = frozenset(place for place in (axes[i] for i in reduced) if place is not None)
+    fold = over_batch or not group.can_cover(places)
+    if fold and (op.primitive not in FOLDS or not _may_fold(group, axes, places)):
+        return False
+    if fold:
+        group.folds.append((op, places))
+        group.covered |= _spanned(group, places)
+        group.ops.append(op)
+        group.axes[op.result] = _left(op, axes, reduced)
+        fusion.fold[op.result] = group
+        fusion.level[op.result] = group.index
+        return True
+    group.covered |= places
+    _join(fusion, group, op, _left(op, axes, reduced))
+    return True
+
+
+def _may_fold(group: Group, axes: AxisMap, places: frozenset[int]) -> bool:
+    """A fold may take the rows away only if no row is left in what stays."""
+    if not group.can_fold(places):
+        return False
+    if group.product is not None:
+        return True
+    leading = {i for i, _ in enumerate(group.domain) if i in places}
+    return 0 in leading
+
+
+def _spanned(group: Group, places: frozenset[int]) -> frozenset[int]:
+    """What of a fold's axes the tile must span, its rows being taken by the partials."""
+    if group.product is not None:
+        return places - group.row_axes()
+    run = [axis for axis in range(len(group.domain)) if all(a in places for a in range(axis + 1))]
+    return places - frozenset(run)
+
+
+def _left(op: Op, axes: AxisMap, reduced: tuple[int, ...]) -> AxisMap:
+    """The axes of a reduction's result."""
+    keep = bool(op["keepdims"])
+    lead = op.args[0].type.batched
+    left: list[int | None] = []
+    for axis, place in enumerate(axes):
+        if axis not in reduced:
+            left.append(place)
+        elif keep and not (lead and axis == 0):
+            left.append(None)
+    return tuple(left)
+
+
+# -------------------------------------------------------------------------------------------- folds and results
+
+
+def _finish(fusion: Fusion, *values: Value, after: int = FREE) -> Group:
+    """The group that folds the partials of `values`: the last finish, if it comes after them and after the group
+    `after`, or a new one."""
+    latest = max((fusion.fold[value].index for value in values), default=after)
+    group = next((g for g in reversed(fusion.groups) if g.kind is KernelKind.FINISH), None)
+    if group is None or group.index <= max(latest, after):
+        group = Group(len(fusion.groups), KernelKind.FINISH, ())
+        fusion.groups.append(group)
+    for value in values:
+        fusion.finished[value] = group
+        fusion.level[value] = group.index
+    return group
+
+
+def _update(fusion: Fusion, op: Op) -> None:
+    _results(fusion, before_update=True)
+    group = Group(len(fusion.groups), KernelKind.UPDATE, (), None, [op])
+    for result in op.results:
+        fusion.home[result] = group
+        fusion.level[result] = group.index
+    fusion.groups.append(group)
+
+
+def _bound(fusion: Fusion, *roles: Role) -> list[tuple[Value, Binding]]:
+    pairs = zip(fusion.program.function.results, fusion.program.outputs, strict=True)
+    return [(value, binding) for value, binding in pairs if binding.role in roles]
+
+
+def _results(fusion: Fusion, before_update: bool) -> None:
+    """Gives every result of the program a group that computes it. Gradients and the running sums come before the
+    update, whose kernel is the step's last."""
+    done = {value for values in fusion.roots.values() for value in values} | set(fusion.finished)
+    own = [value for value, _ in _bound(fusion, Role.GRADIENT, Role.OUTPUT, Role.STATE)]
+    for value in dict.fromkeys(own):
+        ready = value in fusion.level
+        if ready and value not in done and value not in fusion.fold and value not in fusion.home:
+            group = region_group(len(fusion.groups), value)
+            fusion.groups.append(group)
+            fusion.roots.setdefault(group, []).append(value)
+    numbers = [value for value, _ in _bound(fusion, Role.ACCUMULATOR) if value in fusion.level]
+    folds = [value for value in dict.fromkeys([*own, *numbers]) if value in fusion.fold and value not in done]
+    scalars = [value for value in dict.fromkeys(numbers) if value not in fusion.fold and value not in done]
+    if folds or scalars:
+        group = _finish(fusion, *folds, after=max((fusion.level[value] for value in scalars), default=FREE))
+        fusion.roots.setdefault(group, []).extend(scalars)

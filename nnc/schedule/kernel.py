@@ -1,0 +1,163 @@
+"""What a schedule is: buffers, kernels in order, and the ops that each implements. Data only.
+
+A kernel says *what* it computes by the tensor program's own ops (`ops`, in order; ops of other kernels that it computes
+again are among them), what it reads from buffers and what it writes to them. From that the plain-torch path is written
+as it stands. *How* it goes over its tiles (`domain`, `tiles`) is for the Triton path; see `lower.py`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import Enum
+from typing import TypeAlias
+
+from nnc.base.source import Span
+from nnc.tensor.ir import Op, Value
+from nnc.tensor.program import Model, Program
+from nnc.tensor.types import ITEM_SIZE
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """A size that follows the batch's capacity: ceil(batch * each / per). `Size()` is the batch itself."""
+
+    each: int = 1
+    per: int = 1
+
+    def at(self, batch: int) -> int:
+        return -(-batch * self.each // self.per)
+
+
+BATCH = Size()
+Extent: TypeAlias = int | Size
+
+
+def at(extent: Extent, batch: int) -> int:
+    return extent if isinstance(extent, int) else extent.at(batch)
+
+
+class Space(Enum):
+    """Where a buffer lies."""
+
+    ARENA = "arena"  # made anew each step; offsets are planned from lifetimes
+    DATA = "data"  # inputs, targets, weights: the whole data set, read through the epoch's order
+    PARAMETER = "parameter"  # in the flat buffer, at `offset`
+    GRADIENT = "gradient"
+    SLOT = "slot"
+    STATE = "state"
+    CONTROL = "control"  # the number of the step under way
+    SUMS = "sums"  # float64, the epoch's running sums; `offset` is the accumulator's place
+    OUTPUT = "output"  # results of predict: one row a sample of the data set
+
+
+@dataclass(frozen=True, slots=True)
+class Buffer:
+    """Row-major storage. `path` is the parameter's or state's path; `offset` counts elements within its flat buffer."""
+
+    name: str
+    element: str
+    shape: tuple[Extent, ...]
+    space: Space
+    path: str = ""
+    offset: int = 0
+
+    def bytes_at(self, batch: int) -> int:
+        return math.prod(at(size, batch) for size in self.shape) * ITEM_SIZE[self.element]
+
+    @property
+    def batched(self) -> bool:
+        return bool(self.shape) and isinstance(self.shape[0], Size)
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """`value` goes to `buffer`. With `fold` ("sum", "max", "min") the kernel leaves one partial a tile in the columns
+    from `column` of the partials buffer, and `finish` folds them, in tile order, into `buffer`."""
+
+    value: Value
+    buffer: Buffer
+    fold: str | None = None
+    partials: Buffer | None = None
+    column: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DomainAxis:
+    """One axis of the space that a kernel's tiles go over."""
+
+    name: str
+    extent: Extent
+
+
+class KernelKind(Enum):
+    PRODUCT = "product"  # template; the anchor is an einsum
+    REGION = "region"  # generated: pointwise ops and reductions within a tile
+    FINISH = "finish"  # folds of partials, numbers of the step, the next batch
+    UPDATE = "update"  # the optimizer over the flat buffers
+
+
+@dataclass(frozen=True, slots=True)
+class Tiles:
+    """How many of its domain's rows, columns and (of a product) terms of the contraction one program takes at a time.
+    Powers of two. `rows_of`: the domain axes that the row variable runs over; the others are columns."""
+
+    rows: int
+    columns: int = 1
+    depth: int = 0
+    rows_of: tuple[int, ...] = ()
+    warps: int = 4
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Kernel:
+    """One launch. See the module's docstring.
+
+    reads:  a fold's result is read by `finish` from the partials buffer, and by all others from where it is finished.
+
+    domain: axes of the tile space in order. For a product: its result's axes.
+    axes:   for each value that has its home in the tile, which domain axis each of its own axes is (None for a
+            broadcast axis of size 1); the batch axis comes first for a batched value.
+    """
+
+    name: str
+    kind: KernelKind
+    ops: tuple[Op, ...]
+    reads: tuple[tuple[Value, Buffer], ...]
+    writes: tuple[Write, ...]
+    anchor: Op | None = None
+    domain: tuple[DomainAxis, ...] = ()
+    axes: dict[Value, tuple[int | None, ...]] | None = None
+    tiles: Tiles = Tiles(1)
+    spans: tuple[Span, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StepSchedule:
+    """One step: its kernels in order, the arena's buffers with the first and last kernel that touches each."""
+
+    name: str  # "train", "evaluate", "predict"
+    program: Program
+    kernels: tuple[Kernel, ...]
+    placement: dict[Value, Buffer]
+    arena: tuple[tuple[Buffer, int, int], ...]
+    advances: bool = True  # whether finish moves on to the next batch
+
+
+@dataclass(frozen=True, slots=True)
+class FlatLayout:
+    """Where each parameter lies in the flat buffers. From `tail` on, gradients arrive as folded partials."""
+
+    offsets: dict[str, int]
+    size: int
+    tail: int
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    model: Model
+    layout: FlatLayout
+    states: FlatLayout
+    train: StepSchedule | None
+    evaluate: StepSchedule | None
+    predict: StepSchedule

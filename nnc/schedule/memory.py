@@ -1,0 +1,114 @@
+"""The order of kernels, what they write over, and how long each buffer of the arena lives.
+
+Order and memory are one question: a kernel that only finishes a gradient runs as soon as it can, so that the value it
+was the last to read may be written over. A kernel writes over an operand only where each program reads exactly the
+elements that it writes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from nnc.schedule.kernel import Buffer, Kernel, KernelKind, Space, Write
+from nnc.tensor.ir import Value
+from nnc.tensor.primitives import TABLE, Kind
+
+
+def order(kernels: tuple[Kernel, ...]) -> tuple[Kernel, ...]:
+    """Kernels in an order that respects who reads what, those first that need no new memory."""
+    makes = {write.value: kernel for kernel in kernels for write in kernel.writes}
+    waits: dict[Kernel, set[Kernel]] = {}
+    for kernel in kernels:
+        waits[kernel] = {makes[value] for value, _ in kernel.reads if value in makes and makes[value] is not kernel}
+    for kernel in kernels:  # a state's new value is written only when all have read the old
+        for write in kernel.writes:
+            if write.buffer.space is Space.STATE:
+                readers = {k for k in kernels for _, buffer in k.reads if buffer.path == write.buffer.path}
+                waits[kernel] |= {reader for reader in readers if reader is not kernel and kernel not in waits[reader]}
+    for kernel in kernels:
+        if kernel.kind is KernelKind.UPDATE or (kernel.kind is KernelKind.FINISH and kernel is _last_finish(kernels)):
+            waits[kernel] |= {k for k in kernels if k.kind is not KernelKind.UPDATE and k is not kernel}
+    placed: list[Kernel] = []
+    left = list(kernels)
+    while left:
+        ready = [kernel for kernel in left if waits[kernel] <= set(placed)]
+        chosen = min(ready, key=lambda kernel: (_makes_memory(kernel), kernels.index(kernel)))
+        placed.append(chosen)
+        left.remove(chosen)
+    return tuple(placed)
+
+
+def _last_finish(kernels: tuple[Kernel, ...]) -> Kernel | None:
+    return next((kernel for kernel in reversed(kernels) if kernel.kind is KernelKind.FINISH), None)
+
+
+def _makes_memory(kernel: Kernel) -> bool:
+    return any(write.buffer.space is Space.ARENA and write.fold is None for write in kernel.writes)
+
+
+def write_over(kernels: tuple[Kernel, ...]) -> tuple[Kernel, ...]:
+    """Lets a kernel's result take the place of an operand that no later kernel reads."""
+    renamed: dict[Buffer, Buffer] = {}
+    done: list[Kernel] = []
+    for position, kernel in enumerate(kernels):
+        current = replace(kernel, reads=tuple((value, renamed.get(b, b)) for value, b in kernel.reads))
+        later = {value for after in kernels[position + 1 :] for value, _ in after.reads}
+        taken: set[Buffer] = set()
+        writes: list[Write] = []
+        for write in current.writes:
+            place = _place_for(current, write, later, taken, kernels, position)
+            if place is not None:
+                taken.add(place)
+                renamed[write.buffer] = place
+                write = replace(write, buffer=place)
+            writes.append(write)
+        done.append(replace(current, writes=tuple(writes)))
+    return tuple(done)
+
+
+def _place_for(
+    kernel: Kernel, write: Write, later: set[Value], taken: set[Buffer], kernels: tuple[Kernel, ...], position: int
+) -> Buffer | None:
+    if write.buffer.space is not Space.ARENA or write.fold is not None:
+        return None
+    for value, buffer in kernel.reads:
+        same = (buffer.space, buffer.element, buffer.shape) == (Space.ARENA, write.buffer.element, write.buffer.shape)
+        if not same or buffer in taken or value in later:
+            continue
+        sharing = {v for k in kernels for w in k.writes for v in [w.value] if w.buffer == buffer}
+        if sharing & later or not _read_as_written(kernel, value, write.value):
+            continue
+        return buffer
+    return None
+
+
+def _read_as_written(kernel: Kernel, read: Value, written: Value) -> bool:
+    """Whether every element of `read` is used only where the same element of `written` is made."""
+    axes = (kernel.axes or {}).get(written)
+    if axes != tuple(range(len(kernel.domain))):
+        return False
+    for op in kernel.ops:
+        if read not in op.args:
+            continue
+        pointwise = TABLE[op.primitive].kind is Kind.POINTWISE
+        if not pointwise or any(result.type.shape != read.type.shape for result in op.results):
+            return False
+    return True
+
+
+def lifetimes(kernels: tuple[Kernel, ...]) -> tuple[tuple[Buffer, int, int], ...]:
+    """Each buffer of the arena with the first and the last kernel that touches it, in order of their first."""
+    spans: dict[Buffer, tuple[int, int]] = {}
+    for position, kernel in enumerate(kernels):
+        touched = [buffer for _, buffer in kernel.reads]
+        for write in kernel.writes:
+            touched += [write.buffer] if write.partials is None else [write.partials]
+            if write.partials is not None and kernel.kind is KernelKind.FINISH:
+                touched.append(write.buffer)
+        for buffer in touched:
+            if buffer.space is Space.ARENA:
+                first, _ = spans.get(buffer, (position, position))
+                spans[buffer] = (first, position)
+    return tuple((buffer, first, last) for buffer, (first, last) in spans.items())
+
+

@@ -1,0 +1,54 @@
+"""The schedule of a model: every step's kernels, buffers and order, and the layout of the flat buffers.
+
+In: an elaborated model with its steps' programs, simplified. Out: `Schedule`. It decides nothing itself: it calls
+`normalise`, `fuse`, `materialise`, `layout`, `assign` and `memory` in turn.
+"""
+
+from __future__ import annotations
+
+from nnc.schedule import assign, fuse, layout, materialise, memory, normalise
+from nnc.schedule.kernel import FlatLayout, Schedule, StepSchedule
+from nnc.tensor.program import Model, Program, Role
+
+
+def run(model: Model, train: Program | None, evaluate: Program | None, predict: Program) -> Schedule:
+    """Raises nothing of its own; sizes that no kernel can hold are a TypeMismatch of `fuse`."""
+    train = None if train is None else normalise.run(train)
+    plan = None if train is None else materialise.run(fuse.run(train))
+    folded = frozenset[str]() if plan is None else _folded(plan)
+    parameters = layout.flat_layout(((p.path, p.type) for p in model.parameters), folded)
+    states = layout.flat_layout((s.path, s.type) for s in model.states)
+    precision, batch = model.settings.precision, model.settings.batch_size
+
+    def step(name: str, plan: materialise.Plan) -> StepSchedule:
+        return _step(name, plan, parameters, states, batch, precision)
+
+    return Schedule(
+        model,
+        parameters,
+        states,
+        None if plan is None else step("train", plan),
+        None if evaluate is None else step("evaluate", _plan(evaluate)),
+        step("predict", _plan(predict)),
+    )
+
+
+def _plan(program: Program) -> materialise.Plan:
+    return materialise.run(fuse.run(normalise.run(program)))
+
+
+def _step(
+    name: str, plan: materialise.Plan, parameters: FlatLayout, states: FlatLayout, batch: int, precision: str
+) -> StepSchedule:
+    kernels, placement = assign.run(plan, parameters, states, batch, precision)
+    ordered = memory.write_over(memory.order(kernels))
+    for kernel in ordered:
+        placement.update((write.value, write.buffer) for write in kernel.writes)
+    return StepSchedule(name, plan.fusion.program, ordered, placement, memory.lifetimes(ordered))
+
+
+def _folded(plan: materialise.Plan) -> frozenset[str]:
+    """Paths of the parameters whose gradient is finished from partials."""
+    program = plan.fusion.program
+    pairs = zip(program.function.results, program.outputs, strict=True)
+    return frozenset(b.name for value, b in pairs if b.role is Role.GRADIENT and value in plan.fusion.finished)
