@@ -1,0 +1,57 @@
+"""What generated modules run on: declarations, the `Model` base class, and Triton where its kernels can run.
+
+A leaf: it knows nothing of the compiler.
+"""
+
+from nnc.runtime.arena import Arena
+from nnc.runtime.backend import tl, triton
+from nnc.runtime.callbacks import Callback, History
+from nnc.runtime.declarations import (
+    BATCH,
+    Buffer,
+    Extent,
+    Launch,
+    Parameter,
+    Port,
+    Report,
+    State,
+    Step,
+    View,
+    cdiv,
+    tiles,
+)
+from nnc.runtime.errors import CheckpointError, DataError, DataWarning, NonFiniteLoss, UsageError
+from nnc.runtime.model import Model
+from nnc.runtime.npz import load_data, load_npz
+from nnc.runtime.plan import plan
+from nnc.runtime.random import Draws
+
+__all__ = [
+    "BATCH",
+    "Arena",
+    "Buffer",
+    "Callback",
+    "CheckpointError",
+    "DataError",
+    "DataWarning",
+    "Draws",
+    "Extent",
+    "History",
+    "Launch",
+    "Model",
+    "NonFiniteLoss",
+    "Parameter",
+    "Port",
+    "Report",
+    "State",
+    "Step",
+    "UsageError",
+    "View",
+    "cdiv",
+    "load_data",
+    "load_npz",
+    "plan",
+    "tiles",
+    "tl",
+    "triton",
+]

@@ -1,0 +1,74 @@
+"""Checks of numbers and data sets that `fit`, `evaluate` and `predict` are given."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from nnc.runtime.data import Data, arrays_of, same_length
+from nnc.runtime.declarations import Port
+from nnc.runtime.errors import DataError, UsageError
+from nnc.runtime.weights import weight_of
+
+
+def whole(name: str, value: Any, least: int) -> int:
+    """An integer of at least `least`."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        raise UsageError(f"{name}={value!r}: it takes a whole number of at least {least}")
+    return int(value)
+
+
+def steps_of(name: str, value: Any, batches: int, samples: int, batch: int) -> int:
+    """How many batches of the data to take: all, unless told."""
+    if value is None:
+        return batches
+    steps = whole(name, value, 1)
+    if steps > batches:
+        raise UsageError(f"{name}={steps}: {samples} samples make {batches} batches of {batch}; the most is {batches}")
+    return steps
+
+
+def data_of(
+    inputs: Sequence[Port],
+    targets: Sequence[Port],
+    x: Any,
+    y: Any,
+    sample_weight: Any = None,
+    class_weight: Any = None,
+) -> Data:
+    """Inputs, targets and weights, checked together. `x` may be a dict that holds the targets too."""
+    if isinstance(x, Mapping) and y is None:
+        names = {port.name for port in targets} & x.keys()
+        if names:
+            x, y = {k: v for k, v in x.items() if k not in names}, {name: x[name] for name in names}
+    arrays = arrays_of(x, inputs, "x")
+    if targets or y is not None:
+        arrays |= arrays_of(y, targets, "y")
+    samples = same_length(arrays)
+    weight = weight_of(arrays, samples, targets, sample_weight, class_weight)
+    return Data(arrays, weight, samples)
+
+
+def inputs_of(inputs: Sequence[Port], x: Any) -> Data:
+    """Inputs alone, for `predict`."""
+    arrays = arrays_of(x, inputs, "x")
+    samples = same_length(arrays)
+    return Data(arrays, torch.ones(samples), samples)
+
+
+def validation_of(inputs: Sequence[Port], targets: Sequence[Port], given: Any) -> Data:
+    """`validation_data`: (x, y), (x, y, sample_weight), a dict by name, or x alone where there are no targets."""
+    if isinstance(given, Mapping):
+        parts: tuple[Any, ...] = (given, None)
+    elif isinstance(given, tuple | list) and len(given) in (2, 3):
+        parts = tuple(given)
+    elif not targets:
+        parts = (given, None)
+    else:
+        what = f"{len(given)} parts" if isinstance(given, tuple | list) else f"a {type(given).__name__}"
+        raise UsageError(f"validation_data is {what}; it takes (x, y) or (x, y, sample_weight)")
+    try:
+        return data_of(inputs, targets, *parts)
+    except DataError as error:
+        raise DataError(f"validation_data: {error}") from error

@@ -1,0 +1,266 @@
+"""One kind of step (train, evaluate, predict) over one data set, on either path: what the loops drive.
+
+In: a step of the generated module, a model's store, data. `begin` starts an epoch in an order, `run` takes batches;
+`sums` holds the accumulators in float64. Knows nothing of epochs, callbacks, validation or checkpoints.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from time import perf_counter
+from types import SimpleNamespace
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from nnc.runtime.arena import ELEMENTS, Arena, Guards, strided
+from nnc.runtime.data import Data
+from nnc.runtime.declarations import Port, Step, cdiv
+from nnc.runtime.store import Store
+
+SEGMENT = 512  # batches whose namespaces and rows are made at once, on the torch path
+FOREVER = math.inf
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """All that a pass needs of its model."""
+
+    store: Store
+    accumulators: tuple[str, ...]
+    results: tuple[Port, ...]  # to be filled: none but in prediction
+    seed: int
+    device: torch.device
+    guards: Guards | None
+    stop: list[int] = field(default_factory=list)  # holds something when the run is to stop after this batch
+
+
+class Batches(Protocol):
+    """What both paths offer."""
+
+    samples: int
+    batch: int
+    count: int  # batches of a whole epoch
+    sums: Tensor
+    outputs: dict[str, Tensor]
+
+    def begin(self, order: Tensor | None, first: int, step: int) -> None:
+        """Start at batch `first` of an epoch in that order, None being the data's; `step` is the first batch's."""
+
+    def run(self, first: int, last: int, deadline: float) -> int:
+        """Run batches first .. last - 1; return the next one's number, which is less than `last` only when the
+        deadline (of perf_counter) passed, the run is to stop, or the loss was seen to be no finite number."""
+
+
+def make_sums(setting: Setting) -> Tensor:
+    size = max(1, len(setting.accumulators))
+    if setting.guards is None:
+        return torch.zeros(size, dtype=torch.float64, device=setting.device)
+    return setting.guards.empty("sums", (size,), "f64", setting.device).zero_()
+
+
+def _shared(tensor: Tensor) -> Any:
+    """A tensor's memory, as NumPy sees it."""
+    return tensor.numpy()
+
+
+def make_outputs(setting: Setting, rows: int) -> dict[str, Tensor]:
+    outputs = {}
+    for port in setting.results:
+        shape = (rows, *port.shape)
+        if setting.guards is None:
+            outputs[port.name] = torch.empty(shape, dtype=ELEMENTS[port.element], device=setting.device)
+        else:
+            outputs[port.name] = setting.guards.empty(f"result {port.name}", shape, port.element, setting.device)
+    return outputs
+
+
+class TorchBatches:
+    """The torch path: each batch has a namespace of its own, bound once and used again in every epoch."""
+
+    def __init__(self, setting: Setting, step: Step, data: Data, batch: int, shuffled: bool) -> None:
+        self.samples, self.batch = data.samples, batch
+        self.count = cdiv(data.samples, batch)
+        self.sums = make_sums(setting)
+        self.outputs = make_outputs(setting, data.samples)
+        self._function = step.function
+        self._stop = setting.stop
+        device = setting.device
+        self._device = device
+        self._source = {name: array.to(device) for name, array in {**data.arrays, "weight": data.weight}.items()}
+        self._segments = cdiv(self.count, SEGMENT)
+        self._copies = shuffled or self._segments > 1
+        rows = min(data.samples, SEGMENT * batch)
+        self._held = (
+            {
+                name: torch.empty((rows, *array.shape[1:]), dtype=array.dtype, device=device)
+                for name, array in self._source.items()
+            }
+            if self._copies
+            else self._source
+        )
+        self._results = (
+            self.outputs
+            if self._segments == 1
+            else {
+                name: torch.empty((rows, *output.shape[1:]), dtype=output.dtype, device=device)
+                for name, output in self.outputs.items()
+            }
+        )
+        self._order: Tensor | None = None
+        self._segment = -1
+        self._step = 1
+        self._first = 0
+        # A memory view reads a number in 30 ns, without a call to torch; on a GPU the loop looks now and then.
+        self._loss: Sequence[float] = memoryview(_shared(self.sums)) if device.type == "cpu" else (0.0,)
+        with torch.inference_mode():
+            self._bind(setting, step, rows)
+
+    def _bind(self, setting: Setting, step: Step, rows: int) -> None:
+        arena = Arena(step.arena, self.batch, setting.device, setting.guards)
+        common: dict[str, Any] = {**setting.store.namespace(), "batch": self.batch, "sums": self.sums, "step": 1.0}
+        by_count: dict[int, dict[str, Tensor]] = {}
+
+        def namespace(first: int, count: int) -> SimpleNamespace:
+            if count not in by_count:
+                by_count[count] = arena.at(count)
+            parts = {name: array[first : first + count] for name, array in {**self._held, **self._results}.items()}
+            named = {**common, **by_count[count], **parts, "count": float(count)}
+            return SimpleNamespace(**named, **strided(step.views, named, count))
+
+        self._bound = [namespace(first, min(self.batch, rows - first)) for first in range(0, rows, self.batch)]
+        # The last segment of several ends with a batch of its own size, at a place where another has a full one.
+        self._tail_place = (self.count - 1) % SEGMENT
+        tail = self.samples - (self.count - 1) * self.batch
+        self._tail = self._bound[-1] if self._segments == 1 else namespace(self._tail_place * self.batch, tail)
+
+    def begin(self, order: Tensor | None, first: int, step: int) -> None:
+        self._order, self._segment = None if order is None else order.to(self._device), -1
+        self._first, self._step = first, step
+
+    def _load(self, segment: int) -> None:
+        """Gather a segment's rows; nothing to do where the namespaces look at the data themselves."""
+        self._segment = segment
+        if not self._copies:
+            return
+        start = segment * SEGMENT * self.batch
+        end = min(self.samples, start + SEGMENT * self.batch)
+        for name, array in self._source.items():
+            held = self._held[name][: end - start]
+            if self._order is None:
+                held.copy_(array[start:end])
+            else:
+                torch.index_select(array, 0, self._order[start:end], out=held)
+
+    def _unload(self, segment: int) -> None:
+        """Carry a segment's results to the outputs."""
+        if self._segments == 1:
+            return
+        start = segment * SEGMENT * self.batch
+        for name, output in self.outputs.items():
+            part = output[start : start + SEGMENT * self.batch]
+            part.copy_(self._results[name][: part.shape[0]])
+
+    def run(self, first: int, last: int, deadline: float) -> int:
+        following = first
+        with torch.inference_mode():
+            while following < last:
+                segment = following // SEGMENT
+                if segment != self._segment:
+                    self._load(segment)
+                start = segment * SEGMENT
+                end = min(last, start + SEGMENT)
+                bound = self._bound[following - start : end - start]
+                if end == self.count:
+                    bound[-1] = self._tail
+                reached = following + self._run_bound(bound, following - self._first + self._step, deadline)
+                if self.outputs:
+                    self._unload(segment)
+                following = reached
+                if reached < end or self._stop or perf_counter() >= deadline:
+                    break
+        return following
+
+    def _run_bound(self, bound: Sequence[SimpleNamespace], step: int, deadline: float) -> int:
+        """The hot loop: a step, its number, a look at the running loss and at the flag. Returns how many it ran."""
+        function, loss, stop, finite, now = self._function, self._loss, self._stop, math.isfinite, perf_counter
+        taken = 0
+        if deadline == FOREVER:
+            for v in bound:
+                v.step = float(step)
+                function(v)
+                step += 1
+                taken += 1
+                if stop or not finite(loss[0]):
+                    break
+        else:
+            for v in bound:
+                v.step = float(step)
+                function(v)
+                step += 1
+                taken += 1
+                if stop or not finite(loss[0]) or now() >= deadline:
+                    break
+        return taken
+
+
+class TritonBatches:
+    """The triton path: one list of launches for every batch; what changes lies in device memory."""
+
+    def __init__(
+        self,
+        setting: Setting,
+        step: Step,
+        data: Data,
+        batch: int,
+        make_player: Callable[[Sequence[Any], Callable[[], Callable[[], None]]], Any],
+    ) -> None:
+        device = setting.device
+        self.samples, self.batch = data.samples, batch
+        self.count = cdiv(data.samples, batch)
+        self.sums = make_sums(setting)
+        self.outputs = make_outputs(setting, data.samples)
+        self._setting = setting
+        self._identity = torch.arange(data.samples)
+        self._order = torch.empty(data.samples, dtype=torch.int64, device=device)
+        self._control = torch.zeros(8, dtype=torch.int64, device=device)
+        self._memory = Arena(step.arena, batch, device, setting.guards)
+        named: dict[str, Any] = {
+            **setting.store.namespace(),
+            **{name: array.to(device) for name, array in data.arrays.items()},
+            **self._memory.at(batch),
+            **self.outputs,
+            "weight": data.weight.to(device),
+            "order": self._order,
+            "control": self._control,
+            "sums": self.sums,
+            "batch": batch,
+            "count": float(batch),
+        }
+        self._namespace = SimpleNamespace(**named, **strided(step.views, named, batch))
+        self._player = make_player(step.function(self._namespace), self._keep)
+
+    def _keep(self) -> Callable[[], None]:
+        """Take copies of all that a step changes; the result puts them back."""
+        store = self._setting.store
+        kept = {name: flat.cpu() for name, flat in store.flat.items()}
+        small = [(tensor, tensor.clone()) for tensor in (self._control, self.sums)]
+
+        def restore() -> None:
+            for name, flat in store.flat.items():
+                flat.copy_(kept[name])
+            for tensor, copy in small:
+                tensor.copy_(copy)
+
+        return restore
+
+    def begin(self, order: Tensor | None, first: int, step: int) -> None:
+        self._order.copy_(self._identity if order is None else order)
+        cursor = first * self.batch
+        numbers = [step, cursor, min(self.batch, self.samples - cursor), self.batch, self.samples]
+        self._control.copy_(torch.tensor([*numbers, self._setting.seed, 0, 0]))
+
+    def run(self, first: int, last: int, deadline: float) -> int:
+        following: int = self._player.run(first, last, deadline, self.sums, self._setting.stop)
+        return following

@@ -1,0 +1,127 @@
+"""What a generated module declares: parameters, buffers, ports, steps. Data only, free of torch and of triton.
+
+Sizes may depend on the batch's capacity: `BATCH`, `BATCH * 49`, `tiles(32)`.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+def cdiv(a: int, b: int) -> int:
+    """a / b, rounded up."""
+    return -(-a // b)
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """A size that depends on the batch: times * ceil(batch * each / rows)."""
+
+    each: int = 1
+    rows: int = 1
+    times: int = 1
+
+    def at(self, batch: int) -> int:
+        return self.times * cdiv(batch * self.each, self.rows)
+
+    def __mul__(self, factor: int) -> "Extent":
+        return Extent(self.each, self.rows, self.times * factor)
+
+    __rmul__ = __mul__
+
+
+BATCH = Extent()
+Size = int | Extent
+
+
+def tiles(rows: int, each: int = 1) -> Extent:
+    """How many tiles of `rows` rows cover a batch, of which each sample has `each` rows."""
+    return Extent(each, rows)
+
+
+def size_at(size: Size, batch: int) -> int:
+    return size.at(batch) if isinstance(size, Extent) else size
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A trained tensor: its checkpoint path, its place in the flat buffer in elements, and how it starts.
+
+    `initializer` is called with `Draws` and returns a tensor of that shape, or a number.
+    """
+
+    path: str
+    offset: int
+    shape: tuple[int, ...]
+    initializer: Callable[[Any], Any]
+
+
+class State(Parameter):
+    """A tensor that is carried and not trained, in a flat buffer of its own."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Buffer:
+    """A tensor of the arena: `element` is a key of `ELEMENTS`, `first` and `last` the launches that touch it."""
+
+    name: str
+    shape: tuple[Size, ...]
+    element: str
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A strided view of a buffer, a flat buffer or data; strides and offset in elements."""
+
+    name: str
+    of: str
+    shape: tuple[Size, ...]
+    strides: tuple[Size, ...]
+    offset: Size = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """An input, target or result: one sample's shape, `bound` of an `index(bound)`, the declaration and its place."""
+
+    name: str
+    element: str
+    shape: tuple[int, ...]
+    bound: int | None
+    declared: str
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A number that is shown: one accumulator over another."""
+
+    name: str
+    numerator: str
+    denominator: str
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """A kernel on a grid. Without a grid, `kernel` is a plain function, as a library's product is."""
+
+    kernel: Any
+    grid: int | tuple[int, ...] | None
+    args: tuple[Any, ...]
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A step and the memory that it works in."""
+
+    function: Callable[[Any], Any]
+    arena: tuple[Buffer, ...] = ()
+    views: tuple[View, ...] = ()
+
+
+ELEMENT_BYTES = {"f32": 4, "f64": 8, "bf16": 2, "f16": 2, "i32": 4, "i64": 8, "u8": 1, "bool": 1}

@@ -1,0 +1,333 @@
+"""`Model`, the base class of every generated module's class: Keras's methods over the module's declarations.
+
+It checks arguments and hands them on: batches.py runs steps, loop.py epochs, checkpoint.py writes files.
+"""
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nnc.runtime import arguments, shell, summary, trained
+from nnc.runtime.arena import Guards
+from nnc.runtime.backend import choose
+from nnc.runtime.batches import FOREVER, Batches, Setting, TorchBatches, TritonBatches
+from nnc.runtime.callbacks import Callbacks, History
+from nnc.runtime.capture import player
+from nnc.runtime.data import Data
+from nnc.runtime.declarations import Parameter, Port, Report, State, Step
+from nnc.runtime.errors import DataError, UsageError
+from nnc.runtime.loop import Loop, Place, Run, Validation
+from nnc.runtime.npz import load_data
+from nnc.runtime.progress import Progress
+from nnc.runtime.store import Store
+from nnc.runtime.weights import split_tail
+
+
+class Model:
+    """A compiled model. A generated module's class adds the declarations below and nothing else.
+
+    device   "cpu", "cuda" or "cuda:N"; by default CUDA where there is one
+    seed     of the initial weights, the order of the samples and all else that is random; by default the program's
+    backend  "torch" or "triton"; by default triton on CUDA and torch on a CPU
+    """
+
+    source: ClassVar[tuple[str, str]]
+    inputs: ClassVar[tuple[Port, ...]]
+    targets: ClassVar[tuple[Port, ...]] = ()
+    results: ClassVar[tuple[Port, ...]]
+    parameters_table: ClassVar[tuple[Parameter, ...]]
+    size: ClassVar[int]
+    slots: ClassVar[tuple[tuple[str, float], ...]] = ()
+    states_table: ClassVar[tuple[State, ...]] = ()
+    state_size: ClassVar[int] = 0
+    accumulators: ClassVar[tuple[str, ...]] = ()
+    reports: ClassVar[tuple[Report, ...]] = ()
+    defaults: ClassVar[Mapping[str, Any]] = {}
+    steps: ClassVar[Mapping[str, Mapping[str, Step]]]
+
+    def __init__(
+        self,
+        device: str | torch.device | None = None,
+        seed: int | None = None,
+        backend: str | None = None,
+        *,
+        _guard: bool = False,
+    ) -> None:
+        self.device, self.backend = choose(device, backend)
+        given = seed if seed is not None else self.defaults.get("seed")
+        self.seed = arguments.whole("seed", given if given is not None else 0, 0)
+        if self.seed >= 2**63:
+            raise UsageError(f"seed={self.seed}: the largest is 2^63 - 1")
+        self.stop_training = False
+        self.history: History | None = None
+        self.place = Place()
+        self.running: Tensor | None = None  # the sums of the epoch under way
+        self.guards = Guards() if _guard else None
+        self.store = Store(self.parameters_table, self.states_table, self.slots)
+        self.store.allocate(self.size, self.state_size, self.device, self.guards)
+        self.store.initialize(self.seed)
+        self._stop: list[int] = []
+        self._kept: dict[str, tuple[Data, Batches]] = {}  # of the last single batch of each kind
+
+    # ------------------------------------------------------------------------------------------ weights
+
+    @property
+    def parameters(self) -> dict[str, Tensor]:
+        """The trained tensors by path: views, so that writing into them changes the model."""
+        return self.store.views("parameter")
+
+    @property
+    def states(self) -> dict[str, Tensor]:
+        """The tensors that are carried and not trained, by path: views."""
+        return self.store.views("state")
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Copies of all parameters, then all states, in the order of `summary`."""
+        return [view.cpu().numpy().copy() for view in self.store.weights().values()]
+
+    def set_weights(self, weights: Sequence[Any] | Mapping[str, Any]) -> None:
+        """Take weights as `get_weights` gives them, or a dict by path, which may hold some of them only."""
+        trained.set_weights(self.store.weights(), weights)
+
+    def count_params(self) -> int:
+        """How many numbers the parameters and the states hold."""
+        return sum(view.numel() for view in self.store.weights().values())
+
+    def reset(self) -> None:
+        """Go back to the initial weights, optimizer and step."""
+        self.store.initialize(self.seed)
+        self.place, self.running = Place(), None
+
+    def save(self, path: str | Path) -> None:
+        """Write weights, states, optimizer, step, seed and, within an epoch, the place in it, to one file."""
+        trained.save(self, path)
+
+    def load(self, path: str | Path) -> None:
+        """Take everything that `save` wrote. The file is checked whole before anything changes."""
+        trained.load(self, path)
+
+    def save_weights(self, path: str | Path) -> None:
+        """Write parameters and states only."""
+        trained.save(self, path, weights_only=True)
+
+    def load_weights(self, path: str | Path) -> None:
+        """Take parameters and states from a checkpoint, or from any safetensors file with the same names."""
+        trained.load(self, path, weights_only=True)
+
+    # ------------------------------------------------------------------------------------------ training
+
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int | None = None,
+        verbose: str | int = "auto",
+        callbacks: Any = None,
+        validation_split: float | None = None,
+        validation_data: Any = None,
+        shuffle: bool = True,
+        class_weight: Mapping[Any, Any] | None = None,
+        sample_weight: Any = None,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: int = 1,
+        *,
+        checkpoint: str | Path | None = None,
+        resume: bool | str | Path = False,
+    ) -> History:
+        """Train, as Keras's `fit` does; what is left out is as the `train` block has it.
+
+        Without `x`, the `data` of the `train` block is read. The last, partial batch is trained on like any other;
+        `steps_per_epoch` takes that many batches of each epoch's order. The order depends on the seed and on how many
+        epochs the model was trained before. A loss that is NaN or infinite raises `NonFiniteLoss`.
+
+        checkpoint  a file that is written after each epoch, and on Ctrl-C
+        resume      True: go on where this model's training, or the checkpoint it was loaded from, stands, within an
+                    epoch too, with `epochs` in all; a path: load that file first. With the same data and arguments the
+                    weights become, to the last bit, those of a run that was never interrupted.
+        """
+        if not isinstance(resume, bool):
+            self.load(resume)
+        if x is None and y is None:
+            loaded = load_data(self.data_path(), self.inputs, self.targets)
+            x, y = loaded.x, loaded.y
+            sample_weight = loaded.sample_weight if sample_weight is None else sample_weight
+            validation_data = loaded.validation if validation_data is None else validation_data
+        batch = arguments.whole("batch_size", self._setting("batch_size", batch_size, 32), 1)
+        last = arguments.whole("epochs", self._setting("epochs", epochs, 1), 0)
+        data = arguments.data_of(self.inputs, self.targets, x, y, sample_weight, class_weight)
+        held = None
+        if validation_data is not None:
+            held = arguments.validation_of(self.inputs, self.targets, validation_data)
+        elif fraction := self._setting("validation_split", validation_split, 0.0):
+            data, held = split_tail(data, fraction, self.targets)
+        batches = self._batches("train", data, min(batch, data.samples), shuffled=bool(shuffle))
+        steps = arguments.steps_of("steps_per_epoch", steps_per_epoch, batches.count, data.samples, batch)
+        validation = None
+        if held is not None:
+            size = batch if validation_batch_size is None else validation_batch_size
+            validation = self._validation(held, size, validation_steps, validation_freq)
+        agreed = {"batch_size": batch, "samples": data.samples, "shuffle": bool(shuffle), "steps": steps}
+        first = trained.start(self, agreed, bool(resume), arguments.whole("initial_epoch", initial_epoch, 0))
+        self.stop_training = False
+        history = self.history if resume and self.history is not None else History()
+        progress = Progress(verbose)
+        members = Callbacks(callbacks, self, epochs=last, steps=steps, verbose=verbose)
+        self.history = history
+        history.set_model(self)
+        history.set_params({"epochs": last, "steps": steps, "verbose": verbose})
+
+        def save() -> None:
+            if checkpoint is not None:
+                self.save(checkpoint)
+
+        run = Run(batches, steps, first, last, bool(shuffle), self.seed, validation, save)
+        Loop(self, members, progress, self._stop).fit(run, history)
+        return history
+
+    def _validation(self, data: Data, batch_size: int, steps: int | None, frequency: int) -> Validation:
+        batch = arguments.whole("validation_batch_size", batch_size, 1)
+        batches = self._batches("evaluate", data, min(batch, data.samples))
+        taken = arguments.steps_of("validation_steps", steps, batches.count, data.samples, batch)
+        return Validation(batches, taken, arguments.whole("validation_freq", frequency, 1))
+
+    def train_on_batch(
+        self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Mapping[Any, Any] | None = None
+    ) -> dict[str, float]:
+        """One step on all of the samples; this batch's loss and metrics."""
+        data = arguments.data_of(self.inputs, self.targets, x, y, sample_weight, class_weight)
+        batches = self._single("train", data)
+        batches.begin(None, 0, self.place.step + 1)
+        self.place.step += batches.run(0, 1, FOREVER)
+        return self._loop().means(batches)
+
+    def gradients(
+        self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Mapping[Any, Any] | None = None
+    ) -> dict[str, np.ndarray]:
+        """The gradient of the mean loss of these samples by parameter path; the model stays as it is."""
+        data = arguments.data_of(self.inputs, self.targets, x, y, sample_weight, class_weight)
+        batches = self._single("train", data)
+        kept = self.store.snapshot()
+        try:
+            batches.begin(None, 0, self.place.step + 1)
+            batches.run(0, 1, FOREVER)
+            return {path: view.cpu().numpy().copy() for path, view in self.store.views("gradient").items()}
+        finally:
+            self.store.restore(kept)
+
+    # -------------------------------------------------------------------------------- evaluation, prediction
+
+    def evaluate(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        verbose: str | int = "auto",
+        sample_weight: Any = None,
+        steps: int | None = None,
+        callbacks: Any = None,
+    ) -> dict[str, float]:
+        """The loss and the metrics over the data, by name; without `x`, over the program's validation data."""
+        if x is None and y is None:
+            loaded = load_data(self.data_path(), self.inputs, self.targets)
+            x, y, *rest = loaded.validation or (loaded.x, loaded.y, loaded.sample_weight)
+            sample_weight = rest[0] if rest and sample_weight is None else sample_weight
+        data = arguments.data_of(self.inputs, self.targets, x, y, sample_weight)
+        batch = arguments.whole("batch_size", self._setting("batch_size", batch_size, 32), 1)
+        batches = self._batches("evaluate", data, min(batch, data.samples))
+        taken = arguments.steps_of("steps", steps, batches.count, data.samples, batch)
+        return self._loop(callbacks, verbose, taken).evaluate(batches, taken, shows=True)
+
+    def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None) -> dict[str, float]:
+        """The loss and the metrics of these samples, as one batch."""
+        data = arguments.data_of(self.inputs, self.targets, x, y, sample_weight)
+        return self._loop().evaluate(self._single("evaluate", data), 1)
+
+    def predict(
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: str | int = "auto",
+        steps: int | None = None,
+        callbacks: Any = None,
+    ) -> Any:
+        """The results for every sample: an array, or a dict by name where the model has several."""
+        data = arguments.inputs_of(self.inputs, x)
+        batch = arguments.whole("batch_size", self._setting("batch_size", batch_size, 32), 1)
+        batches = self._batches("predict", data, min(batch, data.samples))
+        taken = arguments.steps_of("steps", steps, batches.count, data.samples, batch)
+        self._loop(callbacks, verbose, taken).predict(batches, taken)
+        rows = min(data.samples, taken * batch)
+        found = {name: _array(output[:rows]) for name, output in batches.outputs.items()}
+        return found if len(found) > 1 else next(iter(found.values()))
+
+    def predict_on_batch(self, x: Any) -> Any:
+        """The results for these samples, as one batch."""
+        data = arguments.inputs_of(self.inputs, x)
+        return self.predict(x, batch_size=data.samples, verbose=0)
+
+    # --------------------------------------------------------------------------------------------- the rest
+
+    def summary(self, print_fn: Any = None) -> None:
+        """Print parameters and states with their shapes and sizes."""
+        (print_fn or print)(summary.text(self))
+
+    @classmethod
+    def data_path(cls) -> Path:
+        """The file that the program's `data` setting names, which is relative to the .nn file."""
+        given: str | None = cls.defaults.get("data")
+        if given is None:
+            raise DataError("x is missing, and the program's train block has no `data` setting to take its place")
+        module = getattr(sys.modules.get(cls.__module__), "__file__", None)
+        folder = Path(module).parent if module else Path()
+        return folder / Path(cls.source[0]).parent / given
+
+    @classmethod
+    def main(cls, arguments: Sequence[str] | None = None) -> int:
+        """The module's own shell: train, evaluate, predict, info. Returns the exit code."""
+        return shell.main(cls, arguments)
+
+    def _setting(self, name: str, given: Any, otherwise: Any) -> Any:
+        return given if given is not None else self.defaults.get(name, otherwise)
+
+    def _loop(self, callbacks: Any = None, verbose: str | int = 0, steps: int = 1) -> Loop:
+        members = Callbacks(callbacks, self, epochs=1, steps=steps, verbose=verbose)
+        return Loop(self, members, Progress(verbose), self._stop)
+
+    def _single(self, kind: str, data: Data) -> Batches:
+        """Batches of one batch, kept, that one of the same size can be copied in; their sums are zero."""
+        kept = self._kept.get(kind)
+        if kept is None or kept[0].samples != data.samples or self.backend != "torch":
+            owned = Data({k: v.clone() for k, v in data.arrays.items()}, data.weight.clone(), data.samples)
+            kept = self._kept[kind] = (owned, self._batches(kind, owned, data.samples))
+        else:
+            for name, array in data.arrays.items():
+                kept[0].arrays[name].copy_(array)
+            kept[0].weight.copy_(data.weight)
+        kept[1].sums.zero_()
+        return kept[1]
+
+    def _batches(self, kind: str, data: Data, batch: int, shuffled: bool = False) -> Batches:
+        """The module's step of that kind over that data."""
+        step = self.steps[self.backend].get(kind)
+        if step is None:
+            raise UsageError(f"{self.source[0]} has no train block, so this model can only predict")
+        outputs = self.results if kind == "predict" else ()
+        setting = Setting(self.store, self.accumulators, outputs, self.seed, self.device, self.guards, self._stop)
+        if self.backend == "torch":
+            return TorchBatches(setting, step, data, batch, shuffled)
+        count = -(-data.samples // batch)
+        return TritonBatches(setting, step, data, batch, lambda run, keep: player(run, keep, self.device, count))
+
+
+def _array(tensor: Tensor) -> np.ndarray:
+    """A NumPy array, which knows no bfloat16."""
+    return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).cpu().numpy()

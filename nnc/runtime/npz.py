@@ -1,0 +1,87 @@
+"""Reading a data set from an `.npz` file: arrays by input and target name, and `*_val` arrays for validation."""
+
+import zipfile
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from nnc.runtime.data import did_you_mean
+from nnc.runtime.declarations import Port
+from nnc.runtime.errors import DataError
+
+Arrays = dict[str, np.ndarray]
+WEIGHT = "sample_weight"
+SUFFIX = "_val"
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What a file holds, by use; `validation` is (x, y) or (x, y, sample_weight), as `fit` takes it."""
+
+    x: Arrays
+    y: Arrays | None
+    sample_weight: np.ndarray | None
+    validation: tuple[Arrays, Arrays | None] | tuple[Arrays, Arrays | None, np.ndarray] | None
+
+
+def load_npz(path: str | Path) -> Arrays:
+    """The arrays of an `.npz` file; pickled objects are refused, since reading them would run code."""
+    path = Path(path)
+    if not path.is_file():
+        raise DataError(f"{path}: there is no such file")
+    try:
+        archive = np.load(path, allow_pickle=False)
+        if isinstance(archive, np.ndarray):
+            raise DataError(f"{path}: it holds one array without a name; save arrays by name with np.savez")
+        with archive:
+            return {name: archive[name] for name in archive.files}
+    except DataError:
+        raise
+    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, OSError, KeyError, NotImplementedError) as error:
+        reason = str(error) or type(error).__name__
+        if path.suffix == ".npz" and "pickle" in reason and zipfile.is_zipfile(path):
+            raise DataError(f"{path}: it holds Python objects, which are not read; save arrays of numbers") from error
+        raise DataError(f"{path}: it is damaged, or no .npz file") from error
+
+
+def load_data(path: str | Path, inputs: Sequence[Port], targets: Sequence[Port], with_targets: bool = True) -> Loaded:
+    """The data set of a file, split by the program's names. Without `with_targets`, targets may be missing."""
+    arrays = load_npz(path)
+    names = [port.name for port in (*inputs, *targets)]
+    known = [*names, WEIGHT]
+    known += [name + SUFFIX for name in known]
+    for name in arrays:
+        if name not in known:
+            raise DataError(
+                f"{path}: it holds {name!r}, which the program does not declare; {did_you_mean(name, known)}"
+            )
+    x, y, weight = _group(arrays, "", inputs, targets)
+    _check_complete(path, "", inputs, x)
+    if with_targets:
+        _check_complete(path, "", targets, y)
+    validation: tuple[Arrays, Arrays | None] | tuple[Arrays, Arrays | None, np.ndarray] | None = None
+    x_val, y_val, weight_val = _group(arrays, SUFFIX, inputs, targets)
+    if with_targets and (x_val or y_val or weight_val is not None):
+        _check_complete(path, SUFFIX, inputs, x_val)
+        _check_complete(path, SUFFIX, targets, y_val)
+        validation = (x_val, y_val or None) if weight_val is None else (x_val, y_val or None, weight_val)
+    return Loaded(x, y or None, weight, validation)
+
+
+def _group(
+    arrays: Arrays, suffix: str, inputs: Sequence[Port], targets: Sequence[Port]
+) -> tuple[Arrays, Arrays, np.ndarray | None]:
+    x = {port.name: arrays[port.name + suffix] for port in inputs if port.name + suffix in arrays}
+    y = {port.name: arrays[port.name + suffix] for port in targets if port.name + suffix in arrays}
+    return x, y, arrays.get(WEIGHT + suffix)
+
+
+def _check_complete(path: str | Path, suffix: str, ports: Sequence[Port], found: Arrays) -> None:
+    for port in ports:
+        if port.name not in found:
+            raise DataError(
+                f"{path}: it lacks {port.name + suffix!r}; `{port.name}: {port.declared}` is declared at {port.where}"
+            )

@@ -1,0 +1,54 @@
+"""Random numbers that depend on nothing but seed and name: NumPy's Philox, counter-based, keyed by both.
+
+Only raw 64-bit outputs are taken from NumPy, whose derived distributions may change between versions.
+"""
+
+import hashlib
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+MASK = 2**64 - 1
+
+
+def bits(seed: int, name: str) -> np.random.Philox:
+    """The stream of `name` under `seed`: the key is the seed and the first 64 bits of the name's SHA-256."""
+    digest = hashlib.sha256(name.encode()).digest()
+    return np.random.Philox(key=np.array([seed & MASK, int.from_bytes(digest[:8], "little")], dtype=np.uint64))
+
+
+def permutation(seed: int, epoch: int, samples: int) -> Tensor:
+    """int64[samples]: the order of that epoch."""
+    return torch.from_numpy(bits(seed, f"order {epoch}").random_raw(samples).argsort(kind="stable"))
+
+
+class Draws:
+    """What an initializer draws from. float64 tensors; a second draw goes on where the first ended."""
+
+    def __init__(self, seed: int, path: str) -> None:
+        self._bits = bits(seed, path)
+
+    def _unit(self, count: int) -> np.ndarray:
+        """float64[count], evenly in [0, 1), by steps of 2^-53."""
+        raw: np.ndarray = self._bits.random_raw(count)
+        return (raw >> np.uint64(11)) * 2.0**-53
+
+    def uniform(self, shape: Sequence[int], low: float = 0.0, high: float = 1.0) -> Tensor:
+        """Evenly in [low, high)."""
+        unit = self._unit(math.prod(shape)).reshape(tuple(shape))
+        return torch.from_numpy(low + (high - low) * unit)
+
+    def normal(self, shape: Sequence[int], mean: float = 0.0, stddev: float = 1.0) -> Tensor:
+        """Normally distributed, by Box and Muller (1958): one pair of uniform numbers for each."""
+        count = math.prod(shape)
+        unit = self._unit(2 * count)
+        radius = np.sqrt(-2.0 * np.log1p(-unit[:count]))
+        value = mean + stddev * radius * np.cos(2.0 * math.pi * unit[count:])
+        return torch.from_numpy(value.reshape(tuple(shape)))
+
+    def bernoulli(self, shape: Sequence[int], p: float) -> Tensor:
+        """1 with probability p, else 0."""
+        return torch.from_numpy((self._unit(math.prod(shape)) < p).astype(np.float64).reshape(tuple(shape)))

@@ -1,0 +1,1 @@
+"""Tests of nnc.runtime, on a module that is written by hand."""
