@@ -1,6 +1,7 @@
 """Diagnostics as data.
 
-In: places and sentences, from any floor. Out: a sorted list without duplicates. How a diagnostic looks is `render`'s business.
+In: places and sentences, from any floor. Out: a sorted list without duplicates. How a diagnostic looks is `render`'s
+business.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Readable fresh names.
 
-In: wished names and names that are taken. Out: identifiers that a Python module may use. Nothing is global: each allocator
-knows only what it was told and what it gave.
+In: wished names and names that are taken. Out: identifiers that a Python module may use. Nothing is global: each
+allocator knows only what it was told and what it gave.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ _PYTHON = frozenset(keyword.kwlist) | frozenset(keyword.softkwlist)
 
 
 def snake_case(name: str) -> str:
-    """Snake case as Keras makes layer names: Conv2D -> conv2d, BatchNormalization -> batch_normalization, LSTM -> lstm."""
+    """Snake case as Keras makes layer names: Conv2D -> conv2d, BatchNormalization -> batch_normalization, LSTM
+    -> lstm.
+    """
     name = _NOT_IDENTIFIER.sub("_", name)
     name = _BEFORE_WORD.sub(r"\1_\2", name)
     name = _BEFORE_CAPITAL.sub(r"\1_\2", name)

@@ -65,7 +65,8 @@ def _excerpt(source: Source, labels: list[Label], diagnostic: Diagnostic, width:
             underline = ("^" if is_primary else "-") * length
             paint = _COLOURS[diagnostic.level if is_primary else "other"] if colour else ""
             lines.append(
-                f" {blue}{'':>{width}} |{end} {' ' * column}{paint}{underline} {label.text}".rstrip() + (end if paint else "")
+                f" {blue}{'':>{width}} |{end} {' ' * column}{paint}{underline} {label.text}".rstrip()
+                + (end if paint else "")
             )
     return lines
 

@@ -1,6 +1,7 @@
 """Source texts and places in them.
 
-In: a path and a text. Out: `Span`s, which hold offsets only, and on request lines and columns. Nothing here reads files.
+In: a path and a text. Out: `Span`s, which hold offsets only, and on request lines and columns. Nothing here reads
+files.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ def _line_starts(text: str) -> tuple[int, ...]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Source:
-    """One text of a program; `path` is what messages call it. Two sources are equal only when they are the same object."""
+    """One text of a program; `path` is what messages call it. Two sources are equal only when they are the
+    same object.
+    """
 
     path: str
     text: str

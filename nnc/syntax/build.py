@@ -1,7 +1,7 @@
 """The constructors of the tree: one function for every action of the grammar.
 
-In: the children of a reduction and its span. Out: a node of `tree`. Children are nodes, tokens, lists of either, or None
-where an optional part is absent. Nothing is checked here.
+In: the children of a reduction and its span. Out: a node of `tree`. Children are nodes, tokens, lists of either, or
+None where an optional part is absent. Nothing is checked here.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ def _present(children: list[Any]) -> tuple[Any, ...]:
     return tuple(child for child in children if child is not None)
 
 
-def _signature(kind: str, lists: tuple[Any, Any], results: tuple[tree.Result, ...] | None, span: Span) -> tree.Signature:
+def _signature(
+    kind: str, lists: tuple[Any, Any], results: tuple[tree.Result, ...] | None, span: Span
+) -> tree.Signature:
     first, second = lists
     if second is not None:
         configuration, tensors = first, second
@@ -55,7 +57,9 @@ def _header_end(lists: Span, results: tuple[tree.Result, ...] | None) -> int:
 
 
 def number_value(text: str) -> int | float:
-    """The value of a number as written; `inf` where a fraction is too large. At most a few hundred digits are sensible."""
+    """The value of a number as written; `inf` where a fraction is too large. At most a few hundred digits are
+    sensible.
+    """
     plain = text.replace("_", "")
     return int(plain) if plain.isdigit() else float(plain)
 

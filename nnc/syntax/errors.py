@@ -50,7 +50,13 @@ _TABLE = (
         "y = x * 1e999",
         "y = x * 1e99",
     ),
-    _line("E0110", "unknown character", "Outside strings and comments this character means nothing.", "y = x ? 2", "y = x + 2"),
+    _line(
+        "E0110",
+        "unknown character",
+        "Outside strings and comments this character means nothing.",
+        "y = x ? 2",
+        "y = x + 2",
+    ),
     _line(
         "E0111",
         "this string has no end",
@@ -65,7 +71,9 @@ _TABLE = (
         r'assert D > 0, "no\way"',
         r'assert D > 0, "no\\way"',
     ),
-    _line("E0113", "strings have double quotes", "A single `'` only ends names.", "y = f(x, 'same')", 'y = f(x, "same")'),
+    _line(
+        "E0113", "strings have double quotes", "A single `'` only ends names.", "y = f(x, 'same')", 'y = f(x, "same")'
+    ),
     _line(
         "E0114",
         "values are given with `=`",
@@ -73,7 +81,13 @@ _TABLE = (
         "y := 2 * x",
         "y = 2 * x",
     ),
-    _line("E0115", "an operator of another language", "Section 5 of the reference lists the operators.", "y = x ** 2", "y = x ^ 2"),
+    _line(
+        "E0115",
+        "an operator of another language",
+        "Section 5 of the reference lists the operators.",
+        "y = x ** 2",
+        "y = x ^ 2",
+    ),
     _pair(
         "E0120",
         "a `}` is missing",
@@ -81,7 +95,13 @@ _TABLE = (
         "layer Block(x) -> y {\n    y = x\n\nfn twice(x) = 2 * x\n",
         "layer Block(x) -> y {\n    y = x\n}\n\nfn twice(x) = 2 * x\n",
     ),
-    _line("E0121", "a bracket is not closed", "Every `(`, `[` and `{` has its partner.", "y = f(x, (2 + 3) * 4", "y = f(x, (2 + 3) * 4)"),
+    _line(
+        "E0121",
+        "a bracket is not closed",
+        "Every `(`, `[` and `{` has its partner.",
+        "y = f(x, (2 + 3) * 4",
+        "y = f(x, (2 + 3) * 4)",
+    ),
     _line("E0122", "this bracket closes nothing", "There is no open bracket of its kind.", "y = f(x))", "y = f(x)"),
     _line(
         "E0123",
@@ -153,7 +173,13 @@ _TABLE = (
         "assert 0 < D < 9",
         "assert 0 < D and D < 9",
     ),
-    _line("E0133", "a reserved word is no name", "Reserved are: if else for in and or not true false none.", "in = 2 * x", "inner = 2 * x"),
+    _line(
+        "E0133",
+        "a reserved word is no name",
+        "Reserved are: if else for in and or not true false none.",
+        "in = 2 * x",
+        "inner = 2 * x",
+    ),
     _pair(
         "E0134",
         "definitions do not nest",
@@ -168,9 +194,27 @@ _TABLE = (
         "width = 3\n",
         "const width = 3\n",
     ),
-    _line("E0136", "`else` is missing", "`a if condition else b` is a value and needs both.", "y = x if D > 3", "y = x if D > 3 else 2 * x"),
-    _line("E0137", "a type is missing", "A `param` and a `target` have a type: `param name: float[D] = zeros`.", "param bias = zeros", "param bias: float[D] = zeros"),
-    _pair("E0138", "a path stands in quotes", "A file is imported by its path, relative to this file.", "import blocks\n", 'import "blocks.nn"\n'),
+    _line(
+        "E0136",
+        "`else` is missing",
+        "`a if condition else b` is a value and needs both.",
+        "y = x if D > 3",
+        "y = x if D > 3 else 2 * x",
+    ),
+    _line(
+        "E0137",
+        "a type is missing",
+        "A `param` and a `target` have a type: `param name: float[D] = zeros`.",
+        "param bias = zeros",
+        "param bias: float[D] = zeros",
+    ),
+    _pair(
+        "E0138",
+        "a path stands in quotes",
+        "A file is imported by its path, relative to this file.",
+        "import blocks\n",
+        'import "blocks.nn"\n',
+    ),
     _line("E0139", "comments start with `#`", "`//` divides and rounds down.", "// the result", "# the result"),
     _pair(
         "E0140",

@@ -34,9 +34,9 @@ class Terminal:
 class Rule:
     """`origin` is made of `length` symbols.
 
-    `action` names the constructor, or is empty where the one child stands for the whole. `plan` says which symbols are its
-    children: `k` the k-th, `-1` an absent optional one, `-2 - k` the list that the k-th symbol is. `helper` marks the rules of
-    repetition, which give lists.
+    `action` names the constructor, or is empty where the one child stands for the whole. `plan` says which symbols are
+    its children: `k` the k-th, `-1` an absent optional one, `-2 - k` the list that the k-th symbol is. `helper` marks
+    the rules of repetition, which give lists.
     """
 
     origin: str
@@ -48,7 +48,9 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """An LALR(1) automaton. In a state, a symbol maps to the next state `s >= 0`, or to `-1 - r`: reduce by rule `r`."""
+    """An LALR(1) automaton. In a state, a symbol maps to the next state `s >= 0`, or to `-1 - r`: reduce by
+    rule `r`.
+    """
 
     grammar: str
     terminals: tuple[Terminal, ...]
@@ -86,7 +88,9 @@ def loads(text: str) -> Tables:
     return Tables(
         data["grammar"],
         tuple(Terminal(*each) for each in data["terminals"]),
-        tuple(Rule(origin, action, length, tuple(plan), helper) for origin, action, length, plan, helper in data["rules"]),
+        tuple(
+            Rule(origin, action, length, tuple(plan), helper) for origin, action, length, plan, helper in data["rules"]
+        ),
         tuple(data["states"]),
         data["start"],
         data["end"],

@@ -1,7 +1,7 @@
 """What is wrong at an unexpected token, in the user's terms.
 
-In: the tokens, the place of the error and what could stand there. Out: one diagnostic, of the first mistake in the table that
-fits. Nothing is recovered here.
+In: the tokens, the place of the error and what could stand there. Out: one diagnostic, of the first mistake in the
+table that fits. Nothing is recovered here.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from nnc.syntax.tokens import CLOSING, DEFINING, OPENING, RESERVED, Token, Token
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """Token `index` is none of `expected`; `block` is the `{` of the innermost open block, or -1; `top` the first token of what
-    was understood last."""
+    """Token `index` is none of `expected`; `block` is the `{` of the innermost open block, or -1; `top` the first
+    token of what was understood last."""
 
     tokens: Tokens
     index: int
@@ -54,14 +54,38 @@ class Situation:
 
 
 OPERATORS = frozenset(
-    "OR AND NOT IN EQUAL NOT_EQUAL LESS LESS_EQUAL GREATER GREATER_EQUAL PLUS MINUS STAR SLASH DOUBLE_SLASH PERCENT AT CARET".split()
+    {
+        "OR",
+        "AND",
+        "NOT",
+        "IN",
+        "EQUAL",
+        "NOT_EQUAL",
+        "LESS",
+        "LESS_EQUAL",
+        "GREATER",
+        "GREATER_EQUAL",
+        "PLUS",
+        "MINUS",
+        "STAR",
+        "SLASH",
+        "DOUBLE_SLASH",
+        "PERCENT",
+        "AT",
+        "CARET",
+    }
 )
 COMPARISONS = frozenset({"EQUAL", "NOT_EQUAL", "LESS", "LESS_EQUAL", "GREATER", "GREATER_EQUAL", "IN"})
 NEEDS_OPERAND = OPERATORS | {"PIPE", "ASSIGN", "COMMA", "IF", "ELSE", "ARROW", "COLON", "DOT"}
 
 
 def _make(
-    code: str, span: Span, label: str = "", help: str | None = None, others: tuple[Label, ...] = (), title: str | None = None
+    code: str,
+    span: Span,
+    label: str = "",
+    help: str | None = None,
+    others: tuple[Label, ...] = (),
+    title: str | None = None,
 ) -> Diagnostic:
     return Diagnostic(code, title or EXPLANATIONS[code].title, "error", Label(span, label), others, help=help)
 
@@ -108,8 +132,10 @@ def _other_language(s: Situation) -> Diagnostic | None:
             return _make("E0127", span, "", _DEFINITIONS[word])
         if word == "return":
             return _make("E0128", span, "", "write `result = ...`")
-    if s.index <= s.begins + 1 and s.token.first is (s.index == s.begins) and (
-        s.line.kind in ("FOR", "IF", "ELSE") or word in ("while", "elif", "match")
+    if (
+        s.index <= s.begins + 1
+        and s.token.first is (s.index == s.begins)
+        and (s.line.kind in ("FOR", "IF", "ELSE") or word in ("while", "elif", "match"))
     ):
         if after.kind == "ASSIGN" or (s.inside > s.block and s.tokens.partner[s.inside] >= 0):
             return None
@@ -150,7 +176,11 @@ def _trailing(s: Situation) -> Diagnostic | None:
             return _operand(s, first - 1)
     if s.previous is None or not _lacks_operand(s.previous):
         return None
-    if s.token.kind in CLOSING or s.token.kind in (END, "COMMA", "PIPE") or s.token.kind in OPERATORS - {"NOT", "MINUS"}:
+    if (
+        s.token.kind in CLOSING
+        or s.token.kind in (END, "COMMA", "PIPE")
+        or s.token.kind in OPERATORS - {"NOT", "MINUS"}
+    ):
         return _operand(s, s.index - 1)
     return None
 
@@ -161,7 +191,12 @@ def _lacks_operand(token: Token) -> bool:
 
 def _operand(s: Situation, index: int) -> Diagnostic:
     token = s.tokens.items[index]
-    return _make("E0124", s.tokens.span(index), f"nothing follows this `{token.text}`", f"leave out the `{token.text}` or complete it")
+    return _make(
+        "E0124",
+        s.tokens.span(index),
+        f"nothing follows this `{token.text}`",
+        f"leave out the `{token.text}` or complete it",
+    )
 
 
 def _left_operand(s: Situation) -> Diagnostic | None:
@@ -280,7 +315,9 @@ def _assigned(s: Situation) -> Diagnostic | None:
     fresh = s.tokens.items[start].first and s.inside == s.block and s.token.first is False
     if fresh and start < s.index - 1 and start == s.begins:
         return _make("E0131", _joined(s, start, s.index - 1), "", "give the whole new value a name")
-    if before is not None and (before.kind in ("IF", "ELSE", "ASSIGN", *OPENING) or before.kind in ("ASSERT", "PENALTY", "COMMA")):
+    if before is not None and (
+        before.kind in ("IF", "ELSE", "ASSIGN", *OPENING) or before.kind in ("ASSERT", "PENALTY", "COMMA")
+    ):
         return _here(s, "E0123", help="write `==`")
     return None
 
@@ -292,17 +329,26 @@ def _joined(s: Situation, first: int, last: int) -> Span:
 def _unused_value(s: Situation) -> Diagnostic | None:
     """A line of a block that is an expression and nothing else."""
     first = s.begins
-    if s.block < 0 or s.tokens.enclosing[first] != s.block or s.index > first + 1 or s.token.kind in RESERVED - {"NONE"}:
+    if (
+        s.block < 0
+        or s.tokens.enclosing[first] != s.block
+        or s.index > first + 1
+        or s.token.kind in RESERVED - {"NONE"}
+    ):
         return None
     if s.index == first + 1 and s.line.kind in names() and s.token.kind in ("LPAR", "LSQB", "DOT", "PIPE", *OPERATORS):
         end = _expression_end(s.tokens, first)
         if s.tokens.items[end].kind == "ASSIGN":
             return _make("E0131", _joined(s, first, end - 1), "", "give the whole new value a name")
         return _make("E0130", _joined(s, first, end - 1), "", "give it a name: `y = ...`")
-    if s.index == first + 1 and s.token.first and s.line.kind in names() or s.token.kind == "RBRACE":
+    if (s.index == first + 1 and s.token.first and s.line.kind in names()) or s.token.kind == "RBRACE":
         return _make("E0130", s.tokens.span(s.index - 1), "", "give it a name: `y = ...`")
     if s.index == first and s.token.kind in ("STRING", "NUMBER", "LPAR", "LSQB", "MINUS", "TRUE", "FALSE", "NONE"):
-        helps = "documentation is written in `##` lines above a definition" if s.token.kind == "STRING" else "give it a name: `y = ...`"
+        helps = (
+            "documentation is written in `##` lines above a definition"
+            if s.token.kind == "STRING"
+            else "give it a name: `y = ...`"
+        )
         return _here(s, "E0130", help=helps)
     return None
 
@@ -348,12 +394,22 @@ def _no_else(s: Situation) -> Diagnostic | None:
 
 def _no_type(s: Situation) -> Diagnostic | None:
     if s.token.kind in ("ASSIGN", "COMMA") and s.line.kind in ("PARAM", "TARGET") and s.index == s.begins + 2:
-        return _make("E0137", s.tokens.span(s.index - 1), "", f"write `{s.line.text} {s.previous and s.previous.text}: float[...] = ...`")
+        return _make(
+            "E0137",
+            s.tokens.span(s.index - 1),
+            "",
+            f"write `{s.line.text} {s.previous and s.previous.text}: float[...] = ...`",
+        )
     return None
 
 
 def _no_list(s: Situation) -> Diagnostic | None:
-    if s.index == s.begins + 2 and s.line.kind in DEFINING and "LPAR" in s.expected and s.token.kind in ("ARROW", "LBRACE", "ASSIGN"):
+    if (
+        s.index == s.begins + 2
+        and s.line.kind in DEFINING
+        and "LPAR" in s.expected
+        and s.token.kind in ("ARROW", "LBRACE", "ASSIGN")
+    ):
         return _here(s, "E0140", help=f"write `{s.previous and s.previous.text}(...)`")
     return None
 
@@ -362,7 +418,12 @@ def _digits(s: Situation) -> Diagnostic | None:
     after = s.tokens.items[s.index + 1] if s.token.kind != END else s.token
     if s.token.kind == "DOT" and after.kind == "NUMBER" and after.start == s.token.end:
         return _make("E0141", _joined(s, s.index, s.index + 1), "", f"write `0.{after.text}`")
-    if s.previous is not None and s.previous.kind == "DOT" and s.index > 1 and s.tokens.items[s.index - 2].kind == "NUMBER":
+    if (
+        s.previous is not None
+        and s.previous.kind == "DOT"
+        and s.index > 1
+        and s.tokens.items[s.index - 2].kind == "NUMBER"
+    ):
         number = s.tokens.items[s.index - 2]
         if number.end == s.previous.start:
             return _make("E0141", _joined(s, s.index - 2, s.index - 1), "", f"write `{number.text}.0`")
@@ -371,7 +432,13 @@ def _digits(s: Situation) -> Diagnostic | None:
 
 def _unexpected(s: Situation) -> Diagnostic:
     """No mistake that we know: what stands here and what could."""
-    found = "the end of the file" if s.token.kind == END else f"`{s.token.text}`" if len(s.token.text) < 40 else "a long token"
+    found = (
+        "the end of the file"
+        if s.token.kind == END
+        else f"`{s.token.text}`"
+        if len(s.token.text) < 40
+        else "a long token"
+    )
     previous = s.previous
     helps = None
     if previous is not None and s.inside > s.block and _ends_value(previous) and _ends_value(s.token):

@@ -1,8 +1,8 @@
 """From a source to its tree.
 
-In: a `Source`. Out: a `Module`, always; errors go to a reporter. Names, shapes and values are not looked at. The automaton is
-driven here, not by Lark, since recovery must see its stack; chains of rules that only pass their child on, a dozen for every
-operand, are walked once and remembered.
+In: a `Source`. Out: a `Module`, always; errors go to a reporter. Names, shapes and values are not looked at. The
+automaton is driven here, not by Lark, since recovery must see its stack; chains of rules that only pass their child
+on, a dozen for every operand, are walked once and remembered.
 """
 
 from __future__ import annotations
@@ -20,11 +20,9 @@ from nnc.syntax.errors import report
 from nnc.syntax.grammar import END, Tables, tables
 from nnc.syntax.mistakes import Situation, diagnose
 from nnc.syntax.recover import open_block, resume
-from nnc.syntax.tokens import ERROR, MAXIMUM_NESTING, Tokens, scan
+from nnc.syntax.tokens import ERROR, MAXIMUM_ERRORS, MAXIMUM_NESTING, Tokens, scan
 
 MAXIMUM_BYTES = 1 << 20
-MAXIMUM_ERRORS = 100
-"""After so many the rest of a file is not read: the input is no program."""
 
 
 def parse(source: Source, reporter: Reporter) -> tree.Module:
@@ -75,12 +73,16 @@ def _defined(item: tree.Item) -> tuple[tree.Name, ...]:
 
 @lru_cache(maxsize=1)
 def _shortcuts() -> dict[tuple[int, int, str], int]:
-    """Filled as programs are parsed: state below, state, next token -> the state after all rules that pass a child on."""
+    """Filled as programs are parsed: state below, state, next token -> the state after all rules that pass a
+    child on.
+    """
     return {}
 
 
 class _Parser:
-    """One run over the tokens. The four lists are the stack: states, values, first token and tree depth of each entry."""
+    """One run over the tokens. The four lists are the stack: states, values, first token and tree depth of
+    each entry.
+    """
 
     def __init__(self, tokens: Tokens, reporter: Reporter) -> None:
         self.tables: Tables = tables()
@@ -199,12 +201,16 @@ class _Parser:
         return self.tokens.starts_statement(index) and origin == "statement"
 
     def recover(self, index: int, is_reported: bool = False) -> int:
-        """Reports the error at a token unless that was done, cuts the stack, and gives the token to go on with, or -1."""
+        """Reports the error at a token unless that was done, cuts the stack, and gives the token to go on
+        with, or -1.
+        """
         depth, brace = open_block(self.tables, self.states, self.starts, self.tokens)
         token = self.tokens.items[index]
         if not is_reported and token.kind != ERROR:
             expected = frozenset(s for s in self.tables.states[self.states[-1]] if s.isupper() or s == END)
-            found = diagnose(Situation(self.tokens, index, expected, brace, self.starts[-1] if len(self.starts) > 1 else 0))
+            found = diagnose(
+                Situation(self.tokens, index, expected, brace, self.starts[-1] if len(self.starts) > 1 else 0)
+            )
             self.reporter.add(found)
         self.errors += 1
         to = resume(self.tables, self.states, self.starts, self.tokens, index, self.floor)
@@ -220,7 +226,9 @@ class _Parser:
 
     def is_reported_near(self, index: int, to: int) -> bool:
         """Whether the missing `}` was the error itself."""
-        return any(found.code == "E0120" for found in self.reporter.all if found.primary.span.start >= 0) and index == to
+        return (
+            any(found.code == "E0120" for found in self.reporter.all if found.primary.span.start >= 0) and index == to
+        )
 
     def report_unclosed(self, brace: int, index: int) -> None:
         where = self.tokens.span(index)
@@ -247,7 +255,23 @@ class _Parser:
 
 
 _DEEPER = frozenset(
-    "conditional chain times logical compare binary unary call subscript attribute list comprehension record block type".split()
+    {
+        "conditional",
+        "chain",
+        "times",
+        "logical",
+        "compare",
+        "binary",
+        "unary",
+        "call",
+        "subscript",
+        "attribute",
+        "list",
+        "comprehension",
+        "record",
+        "block",
+        "type",
+    }
 )
 """Actions that make the tree one level deeper."""
 

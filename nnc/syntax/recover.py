@@ -1,19 +1,20 @@
 """Where to go on after a syntax error.
 
-In: the tokens, the stack of the automaton and the place of the error. Out: how much of the stack stays and the token to go on
-with: the next statement of the block, its `}`, or the next definition. Brackets that are closed are passed over as a whole, so
-that the named arguments of a call are not taken for statements.
+In: the tokens, the stack of the automaton and the place of the error. Out: how much of the stack stays and the token
+to go on with: the next statement of the block, its `}`, or the next definition. Brackets that are closed are passed
+over as a whole, so that the named arguments of a call are not taken for statements.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from nnc.syntax.grammar import END, Tables
 from nnc.syntax.tokens import CLOSING, OPENING, Tokens
 
 
-class Resume(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Resume:
     """Keep `depth` entries of the stack and go on at token `index`; `unclosed` is a `{` that lost its `}`, or -1."""
 
     depth: int
@@ -37,12 +38,18 @@ def open_block(tables: Tables, states: list[int], starts: list[int], tokens: Tok
 def resume(tables: Tables, states: list[int], starts: list[int], tokens: Tokens, index: int, floor: int) -> Resume:
     """The next place after token `index` where parsing can go on, never before `floor`.
 
-    `starts[k]` is the first token of the k-th entry of the stack. A trailing operator may have taken the first word of the next
-    statement: then that statement is the place.
+    `starts[k]` is the first token of the k-th entry of the stack. A trailing operator may have taken the first word of
+    the next statement: then that statement is the place.
     """
     depth, brace = open_block(tables, states, starts, tokens)
     first = _line_start(tokens, index)
-    if first >= floor and first < index and brace >= 0 and tokens.starts_statement(first) and not _in_brackets(tokens, first, brace):
+    if (
+        first >= floor
+        and first < index
+        and brace >= 0
+        and tokens.starts_statement(first)
+        and not _in_brackets(tokens, first, brace)
+    ):
         return Resume(depth, first, -1)
     index = max(_leave_brackets(tokens, index, brace), floor)
     if first >= floor and tokens.starts_in_column_1(first):

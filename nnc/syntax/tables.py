@@ -1,7 +1,8 @@
 """Makes the parser's tables from the grammar with Lark: `python -m nnc.syntax.tables` writes them beside it.
 
-In: the grammar's text. Out: `Tables`, numbered the same on every run. A grammar with a conflict raises Lark's GrammarError,
-shift/reduce conflicts included, which Lark would settle in silence otherwise. Nothing here is needed to parse a program.
+In: the grammar's text. Out: `Tables`, numbered the same on every run. A grammar with a conflict raises Lark's
+GrammarError, shift/reduce conflicts included, which Lark would settle in silence otherwise. Nothing here is needed to
+parse a program.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from nnc.syntax.grammar import Rule, Tables, Terminal, dumps, fingerprint, folde
 def build(grammar: str) -> Tables:
     """The automaton of a grammar whose start is `module`."""
     lark = Lark(grammar, parser="lalr", lexer="basic", start="module", maybe_placeholders=True)
-    configuration: Any = lark.parser.parser_conf  # type: ignore[attr-defined]
-    analyzer = LALR_Analyzer(configuration, strict=True)
+    configuration: Any = lark.parser.parser_conf
+    analyzer: Any = LALR_Analyzer(configuration, strict=True)
     analyzer.compute_lalr()
     table: Any = analyzer.parse_table
     order = _order(table)

@@ -1,8 +1,9 @@
 """From text to tokens.
 
-In: a source and the terminals of the grammar. Out: `Tokens`: the tokens with their brackets matched, and the comments apart.
-Reports what no program may hold (unknown characters, open strings, operators of other languages), and puts the token that
-was most likely meant in its place, so that the parser goes on; where nothing was meant it puts a token of the kind `ERROR`.
+In: a source and the terminals of the grammar. Out: `Tokens`: the tokens with their brackets matched, and the comments
+apart. Reports what no program may hold (unknown characters, open strings, operators of other languages), and puts the token that
+was most likely meant in its place, so that the parser goes on; where nothing was meant it puts a token of the kind
+`ERROR`.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from nnc.syntax.grammar import END, tables
 ERROR = "ERROR"
 MAXIMUM_NESTING = 200
 MAXIMUM_DIGITS = 300
+MAXIMUM_ERRORS = 100
+"""After so many the rest of a file is not looked at: the input is no program."""
 
 OPENING: Mapping[str, str] = {"LPAR": "RPAR", "LSQB": "RSQB", "LBRACE": "RBRACE"}
 CLOSING = frozenset(OPENING.values())
@@ -136,7 +139,9 @@ class _Lexicon:
 def _lexicon() -> _Lexicon:
     terminals = tables().terminals
     words = {each.pattern: each.name for each in terminals if each.literal and each.pattern.isidentifier()}
-    signs = sorted((each for each in terminals if each.literal and each.pattern not in words), key=lambda e: -len(e.pattern))
+    signs = sorted(
+        (each for each in terminals if each.literal and each.pattern not in words), key=lambda e: -len(e.pattern)
+    )
     parts = [f"(?P<{each.name}>{each.pattern})" for each in terminals if not each.literal]
     mistakes = [f"(?P<{name}>{pattern})" for name, pattern in _MISTAKES.items()]
     parts += mistakes[:4] + [f"(?P<{each.name}>{re.escape(each.pattern)})" for each in signs] + mistakes[4:]
@@ -158,6 +163,7 @@ def scan(source: Source, reporter: Reporter) -> Tokens:
     items: list[Token] = []
     comments: list[Span] = []
     first = True
+    mistakes = 0
     for match in lexicon.pattern.finditer(source.text):
         kind, text = match.lastgroup or ERROR, match.group()
         if kind == "SPACE":
@@ -168,6 +174,8 @@ def scan(source: Source, reporter: Reporter) -> Tokens:
             continue
         if kind == "NAME":
             kind = lexicon.words.get(text, kind)
+        elif kind == "UNKNOWN" and (mistakes := mistakes + 1) > MAXIMUM_ERRORS:
+            kind = ERROR
         elif kind in _MISTAKES or kind == "DOUBLE" or (kind == "NUMBER" and len(text) > MAXIMUM_DIGITS):
             kind, text = _mistake(kind, text, Span(source, match.start(), match.end()), reporter)
             if not kind:
@@ -208,7 +216,9 @@ def _mistake(kind: str, text: str, span: Span, reporter: Reporter) -> tuple[str,
     return ERROR, text
 
 
-_QUOTES: Mapping[str, str] = dict.fromkeys("\u201c\u201d\u201e\u00ab\u00bb\u2018\u2019'", 'strings stand between `"` and `"`')
+_QUOTES: Mapping[str, str] = dict.fromkeys(
+    "\u201c\u201d\u201e\u00ab\u00bb\u2018\u2019'", 'strings stand between `"` and `"`'
+)
 
 
 def _character(text: str) -> str:

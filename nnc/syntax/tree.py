@@ -1,7 +1,8 @@
 """The syntax tree: one class a construct, named as the grammar's rule, `span` last.
 
-Spans take no part in comparison: two trees are equal when they mean the same text up to layout and comments. `none`, `true`
-and numbers are nodes of their own; `inf`, `training` and all other constants are plain names that later floors bind.
+Spans take no part in comparison: two trees are equal when they mean the same text up to layout and comments. `none`,
+`true` and numbers are nodes of their own; `inf`, `training` and all other constants are plain names that later floors
+bind.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from nnc.base.source import Span
 Kind = Literal["layer", "model", "metric", "optimizer"]
 
 
-# Expressions -----------------------------------------------------------------------------------------------------------
+# Expressions ---------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,7 +259,7 @@ Expression = (
 )
 
 
-# Types and signatures --------------------------------------------------------------------------------------------------
+# Types and signatures ------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,8 +315,8 @@ class Result:
 class Signature:
     """`(configuration)(tensors) -> results`.
 
-    A single list is `tensors`, but `configuration` for an optimizer; `has_configuration` and `has_tensors` say which lists
-    were written, since `f()(x)` and `f(x)` differ. `results` is empty where no `->` was written.
+    A single list is `tensors`, but `configuration` for an optimizer; `has_configuration` and `has_tensors` say which
+    lists were written, since `f()(x)` and `f(x)` differ. `results` is empty where no `->` was written.
     """
 
     configuration: tuple[Param, ...]
@@ -326,7 +327,7 @@ class Signature:
     span: Span = field(compare=False, repr=False)
 
 
-# Statements ------------------------------------------------------------------------------------------------------------
+# Statements ----------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -408,7 +409,7 @@ class Scan:
 Statement = Assign | ParamStmt | StateStmt | TargetStmt | Penalty | Assert | Scan
 
 
-# Files -----------------------------------------------------------------------------------------------------------------
+# Files ---------------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -489,8 +490,9 @@ Item = Import | FromImport | Const | FunctionDef | Definition | Train
 class Module:
     """A file; `items` in source order.
 
-    A definition with a mistake in it is not among the items: its name is in `lost`, and whatever uses it must be silent.
-    `damaged` says that any mistake was found at all: then a name that nobody defines may belong to a part that was lost.
+    A definition with a mistake in it is not among the items: its name is in `lost`, and whatever uses it must be
+    silent. `damaged` says that any mistake was found at all: then a name that nobody defines may belong to a part that
+    was lost.
     """
 
     items: tuple[Item, ...]
