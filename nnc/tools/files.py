@@ -11,9 +11,10 @@ import re
 import sys
 from pathlib import Path
 
-from nnc.base.diagnostic import Diagnostic, Explanation, Label, ProgramError
+from nnc.base.diagnostic import Diagnostic, Explanation, Label, ProgramError, Reporter
 from nnc.base.names import identifier
 from nnc.base.source import Source, Span
+from nnc.syntax import parse
 
 READ_AT_MOST = 2 * 1024 * 1024  # twice the longest program, so that the parser sees that it is too long
 UNREADABLE = "E0001"
@@ -33,28 +34,24 @@ EXPLANATIONS = (
     ),
     Explanation(
         NOT_TEXT,
-        "the file is not UTF-8 text",
-        "A program is UTF-8 text without NUL characters. A file in another encoding has to be converted, for example "
-        "by `iconv -f latin1 -t utf-8`.",
+        "the file is not text",
+        "A program is text, and text holds no NUL characters. Archives, images and compiled files do.",
         "",
         "",
     ),
 )
 
 
-class OutputError(Exception):
-    """A file cannot be written. `str()` is a sentence that says which, why, and what to do."""
+class FileError(Exception):
+    """A file cannot be used. `str()` is a sentence that says which, why, and what to do."""
 
 
-def _refusal(
-    code: str, title: str, source: Source, start: int = 0, text: str = "", help: str | None = None
-) -> ProgramError:
-    end = min(start + 1, len(source.text))
-    return ProgramError([Diagnostic(code, title, "error", Label(Span(source, start, end), text), help=help)])
+def _refusal(code: str, title: str, source: Source, help: str | None = None) -> ProgramError:
+    return ProgramError([Diagnostic(code, title, "error", Label(Span(source, 0, 0)), help=help)])
 
 
 def read(path: str | Path) -> Source:
-    """The program in a file. Raises ProgramError (E0001, E0002)."""
+    """The program in a file. Raises ProgramError: E0001, E0002, and E0103 for text that is not UTF-8."""
     name = os.fspath(path)
     try:
         with open(path, "rb") as file:
@@ -68,24 +65,15 @@ def read(path: str | Path) -> Source:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise _refusal(UNREADABLE, f"the file cannot be read: {reason}", Source(name, "")) from None
-    return Source(name, _decoded(name, data))
-
-
-def _decoded(name: str, data: bytes) -> str:
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        cut = len(data) == READ_AT_MOST and error.start > len(data) - 4  # in the middle of a character
-        text = data[: error.start].decode("utf-8")
-        if not cut:
-            shown = Source(name, text + data[error.start :].decode("utf-8", "replace"))
-            found = f"the byte 0x{data[error.start]:02x} is no character"
-            title = "the file is not UTF-8 text"
-            raise _refusal(NOT_TEXT, title, shown, len(text), found, "save it as UTF-8") from None
-    text = text.removeprefix("\ufeff")
-    if "\0" in text:
-        raise _refusal(NOT_TEXT, "the file is not text: it holds NUL characters", Source(name, ""))
-    return text
+    if b"\0" in data:
+        title = "the file is not text: it holds NUL characters"
+        raise _refusal(NOT_TEXT, title, Source(name, ""), help="name a .nn file")
+    if len(data) == READ_AT_MOST:  # too long whatever it holds, and perhaps cut within a character
+        data = data.decode("utf-8", "ignore").encode()
+    reporter = Reporter()
+    source = parse.read(name, data, reporter)
+    reporter.raise_errors()
+    return source
 
 
 def _nearby(path: Path) -> str | None:
@@ -112,17 +100,17 @@ def module_path(source: str | Path, output: str | Path | None = None, suffix: st
 
 
 def write(path: Path, text: str) -> None:
-    """Puts a generated module in place. Raises OutputError, also where a file lies there that nnc did not write."""
+    """Puts a generated module in place. Raises FileError, also where a file lies there that nnc did not write."""
     try:
         if path.is_dir():
-            raise OutputError(f"{path} is a folder: name a file that ends in .py, or a folder to write into")
+            raise FileError(f"{path} is a folder: name a file that ends in .py, or a folder to write into")
         if path.is_file() and not _is_ours(path):
-            raise OutputError(f"{path} was not written by nnc and is left alone: name another file with -o")
+            raise FileError(f"{path} was not written by nnc and is left alone: name another file with -o")
         path.parent.mkdir(parents=True, exist_ok=True)
         _replace(path, text)
     except OSError as error:
         reason = error.strerror or str(error)
-        raise OutputError(f"cannot write {path}: {reason}; name another place with -o") from error
+        raise FileError(f"cannot write {path}: {reason}; name another place with -o") from error
 
 
 def _is_ours(path: Path) -> bool:

@@ -7,7 +7,7 @@ import pytest
 
 from nnc.base.diagnostic import ProgramError
 from nnc.tools import files
-from nnc.tools.files import OutputError
+from nnc.tools.files import FileError
 
 OURS = '"""Digits. Compiled by nnc 0.1.0 from digits.nn."""\n'
 
@@ -52,7 +52,7 @@ def test_programs_nearby_are_offered(tmp_path: Path) -> None:
 def test_the_first_byte_that_is_no_text_is_shown(tmp_path: Path) -> None:
     path = tmp_path / "latin.nn"
     path.write_bytes("ü\n".encode() + "# ü\n".encode("latin-1"))
-    assert refusal(path) == ("E0002", "the file is not UTF-8 text", 4)
+    assert refusal(path) == ("E0103", "this file is not UTF-8", 4)
 
 
 def test_binary_files_are_refused(tmp_path: Path) -> None:
@@ -96,16 +96,16 @@ def test_a_module_is_written_over_an_older_one(tmp_path: Path) -> None:
 def test_what_nnc_did_not_write_is_left_alone(tmp_path: Path) -> None:
     place = tmp_path / "digits.py"
     place.write_text("print('mine')\n")
-    with pytest.raises(OutputError, match="was not written by nnc"):
+    with pytest.raises(FileError, match="was not written by nnc"):
         files.write(place, OURS)
     assert place.read_text() == "print('mine')\n"
 
 
 def test_places_that_cannot_be_written_are_an_error(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match="is a folder"):
+    with pytest.raises(FileError, match="is a folder"):
         files.write(tmp_path, OURS)
     (tmp_path / "file").touch()
-    with pytest.raises(OutputError, match="cannot write"):
+    with pytest.raises(FileError, match="cannot write"):
         files.write(tmp_path / "file" / "digits.py", OURS)
 
 
@@ -117,7 +117,7 @@ def test_a_failed_write_leaves_the_old_module(tmp_path: Path, monkeypatch: pytes
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OutputError, match="No space left"):
+    with pytest.raises(FileError, match="No space left"):
         files.write(place, OURS + "x = 1\n")
     assert place.read_text() == OURS
     assert os.listdir(tmp_path) == ["digits.py"]

@@ -1,0 +1,138 @@
+"""The passes, from a program's text to its module, in the order in which they run.
+
+    source ── parse ── elaborate ── training_step ── schedule ── emit ── text
+
+In: a path, or a `Source`. Out: diagnostics, or a module's text, which `build` writes and `load` imports. Errors of the
+program are raised as ProgramError. Nothing here imports torch or triton; the module that `load` imports does.
+"""
+
+from __future__ import annotations
+
+import atexit
+import importlib.util
+import json
+import shutil
+import sys
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import nnc.emit.module
+import nnc.schedule.run
+from nnc.base.diagnostic import Diagnostic, Reporter
+from nnc.base.names import Names
+from nnc.base.source import Source
+from nnc.language.elaborate import elaborate
+from nnc.schedule.kernel import Schedule
+from nnc.syntax.parse import parse
+from nnc.tensor.program import Model
+from nnc.tensor.step import forward_step, training_step
+from nnc.tools import files
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Which model and train block of the file, and values for the model's configuration, as `--set` gives them."""
+
+    model: str | None = None
+    train: str | None = None
+    settings: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A program's way through the compiler; `warnings` are what it was told on the way."""
+
+    model: Model
+    schedule: Schedule
+    text: str
+    warnings: tuple[Diagnostic, ...]
+
+
+def _model(source: Source, options: Options, reporter: Reporter) -> Model | None:
+    module = parse(source, reporter)
+    return elaborate(module, reporter, model=options.model, train=options.train, settings=options.settings)
+
+
+def check(source: Source, options: Options | None = None) -> tuple[Diagnostic, ...]:
+    """All that is to be said of a program, errors and warnings, sorted by place."""
+    reporter = Reporter()
+    _model(source, options or Options(), reporter)
+    return reporter.diagnostics
+
+
+def schedule(source: Source, options: Options, reporter: Reporter) -> Schedule:
+    """The program down to its kernels. Raises ProgramError."""
+    model = _model(source, options, reporter)
+    reporter.raise_errors()
+    assert model is not None, "a program without errors has a model"
+    train = None if model.train is None else training_step(model)
+    evaluate = None if model.evaluate is None else forward_step(model.evaluate)
+    return nnc.schedule.run.run(model, train, evaluate, forward_step(model.predict))
+
+
+def compile(path: str | Path, options: Options | None = None) -> Compiled:
+    """The module of a program, as text. Raises ProgramError."""
+    reporter = Reporter()
+    made = schedule(files.read(path), options or Options(), reporter)
+    return Compiled(made.model, made, nnc.emit.module.run(made), reporter.diagnostics)
+
+
+def write(compiled: Compiled, path: str | Path, output: str | Path | None = None) -> Path:
+    """Puts the module beside its source, or at `output` (a file that ends in .py, or a folder). Raises FileError."""
+    place = files.module_path(path, output)
+    files.write(place, compiled.text)
+    return place
+
+
+def build(path: str | Path, options: Options | None = None, output: str | Path | None = None) -> tuple[Compiled, Path]:
+    """Compiles a program and writes its module, whole or not at all. Raises ProgramError, FileError."""
+    compiled = compile(path, options)
+    return compiled, write(compiled, path, output)
+
+
+def imported(place: Path, source: str | Path, name: str) -> Any:
+    """The class `name` of a module that was written. The module takes itself to lie beside its source, so that it finds
+    the data that the program names."""
+    title = Names(sys.modules).fresh(f"nnc_{place.stem}")
+    specification = importlib.util.spec_from_file_location(title, place)
+    assert specification is not None
+    assert specification.loader is not None
+    module = importlib.util.module_from_spec(specification)
+    sys.modules[title] = module
+    specification.loader.exec_module(module)
+    module.__file__ = str(Path(source).resolve().with_name(place.name))
+    return getattr(module, name)
+
+
+def _literal(value: object) -> str:
+    """A Python value as the language writes it."""
+    match value:
+        case bool() | None:
+            return str(value).lower()
+        case str():
+            return json.dumps(value, ensure_ascii=False)
+        case _:
+            return repr(value)
+
+
+def load(path: str | Path, *, model: str | None = None, train: str | None = None, **settings: Any) -> Any:
+    """Compiles a program and imports its class:
+
+        Digits = nnc.load("digits.nn")
+
+    model, train: which of the file's models and train blocks, where there are several.
+    settings:     values for the model's configuration, as `--set` takes them.
+
+    Raises ProgramError.
+    """
+    options = Options(model, train, {name: _literal(value) for name, value in settings.items()})
+    return imported_now(compile(path, options), path)
+
+
+def imported_now(compiled: Compiled, path: str | Path) -> Any:
+    """The class of a module that is not to be kept: it lives in a temporary folder until Python ends."""
+    folder = tempfile.mkdtemp(prefix="nnc-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return imported(write(compiled, path, folder), path, compiled.model.name)

@@ -1,0 +1,74 @@
+"""The passes as a whole: from a program to a module that trains."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import nnc
+from nnc import pipeline
+from nnc.base.diagnostic import ProgramError
+from nnc.base.source import Source
+
+ROOT = Path(__file__).resolve().parent.parent
+DIGITS = ROOT / "samples" / "digits.nn"
+
+
+def test_a_right_program_has_nothing_said_of_it() -> None:
+    assert pipeline.check(Source("digits.nn", DIGITS.read_text(encoding="utf-8"))) == ()
+
+
+def test_independent_errors_are_found_in_one_run() -> None:
+    text = DIGITS.read_text(encoding="utf-8").replace("relu", "rellu").replace("batch_size", "batch_sise")
+    found = pipeline.check(Source("digits.nn", text))
+    assert [each.primary.span.line for each in found if each.level == "error"] == [3, 14]
+
+
+def test_an_error_is_raised_by_compile_and_load(tmp_path: Path) -> None:
+    path = tmp_path / "wrong.nn"
+    path.write_text(DIGITS.read_text(encoding="utf-8").replace("relu", "rellu"), encoding="utf-8")
+    for call in (pipeline.compile, nnc.load):
+        with pytest.raises(ProgramError, match="rellu"):
+            call(path)
+
+
+def test_the_module_is_the_same_each_time(tmp_path: Path) -> None:
+    texts = {pipeline.compile(DIGITS).text}
+    for seed in ("0", "1", "2"):
+        program = f"import sys; from nnc.cli import main; sys.exit(main(['build', {str(DIGITS)!r}, '-o', sys.argv[1]]))"
+        place = tmp_path / f"{seed}.py"
+        line = [sys.executable, "-c", program, str(place)]
+        subprocess.run(line, cwd=ROOT, env={"PYTHONHASHSEED": seed}, capture_output=True, check=True)
+        texts.add(place.read_text(encoding="utf-8"))
+    assert len(texts) == 1
+
+
+def test_the_class_is_loaded_and_knows_where_its_data_lie() -> None:
+    Digits = nnc.load(DIGITS)
+    assert Digits.__name__ == "Digits"
+    assert Digits.data_path() == ROOT / "samples" / "data" / "digits.npz"
+    model = Digits(device="cpu", seed=0)
+    history = model.fit(epochs=2, verbose=0)
+    assert history.history["loss"][1] < history.history["loss"][0]
+    assert model.predict(np.zeros((3, 64), np.float32), verbose=0).shape == (3, 10)
+
+
+def test_two_loads_are_two_modules() -> None:
+    first, second = nnc.load(DIGITS), nnc.load(DIGITS)
+    assert first is not second
+    assert first.__module__ != second.__module__
+
+
+def test_settings_are_written_as_the_language_writes_them() -> None:
+    values = {"a": True, "b": None, "c": 'say "x"', "d": 3, "e": 1e-3}
+    written = {name: pipeline._literal(value) for name, value in values.items()}
+    assert written == {"a": "true", "b": "none", "c": '"say \\"x\\""', "d": "3", "e": "0.001"}
+
+
+def test_every_code_is_explained_once() -> None:
+    for code, explanation in pipeline.EXPLANATIONS.items():
+        assert explanation.code == code
+        assert explanation.title
+        assert explanation.explanation
