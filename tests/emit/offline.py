@@ -133,8 +133,8 @@ def call_of(launch: Any) -> Call:
     constants: dict[tuple[int, ...], Any] = {}
     attributes: dict[tuple[int, ...], list[list[Any]]] = {}
     named = dict(getattr(launch, "options", None) or {})
-    values = [*launch.args]
-    values += [named.pop(parameter.name) for parameter in launch.kernel.params[len(values) :] if parameter.name in named]
+    rest = launch.kernel.params[len(launch.args) :]
+    values = [*launch.args, *(named.pop(parameter.name) for parameter in rest if parameter.name in named)]
     if len(values) != len(launch.kernel.params):
         raise TypeError(f"{launch.kernel.__name__} takes {len(launch.kernel.params)} arguments, not {len(values)}")
     for at, (parameter, value) in enumerate(zip(launch.kernel.params, values, strict=True)):

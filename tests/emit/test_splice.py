@@ -404,7 +404,7 @@ Sizes = tuple[tuple[int, int, int, int], tuple[int, int, int], bool]
 
 
 def product_over_matrices(case: Sizes) -> str:
-    """A program that runs the spliced product of matrices (M, N, K, Z) in tiles, with K in memory unless it is whole."""
+    """A program that runs the spliced product of matrices (M, N, K, Z) in tiles; K is read unless a tile covers it."""
     sizes, tile, whole = case
     (m, n, k, z), (bm, bn, bk) = sizes, tile
     shared = z > 1
