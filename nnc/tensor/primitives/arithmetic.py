@@ -197,7 +197,7 @@ ROWS = (
     row(
         "abs", numbers, np.abs, lambda b, op, g: (b.mul(g, b.op("sign", op.args[0])),), "tl.abs({0})", "torch.abs({0})"
     ),
-    row("sign", numbers, np.sign, no_gradient, "sign({0})", "torch.sgn({0})"),
+    row("sign", numbers, np.sign, no_gradient, "sign({0})", "torch.where({0} == {0}, torch.sgn({0}), {0})"),
     row(
         "clip",
         _clipped,
