@@ -1,0 +1,242 @@
+"""Calls, pipes and applications: how a layer or function meets its configuration and its tensors.
+
+Called with configuration, a definition becomes a layer or function that waits; with tensors it is applied at once.
+Applying opens a frame, unifies the signature and runs the body.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from nnc.base.source import Span
+from nnc.language import builtin_calls
+from nnc.language.body import apply_body
+from nnc.language.calls import Given, check_kind, match, missing, names_of, unknown_argument
+from nnc.language.constants import write
+from nnc.language.context import Elaboration
+from nnc.language.scope import Frame
+from nnc.language.values import (
+    Anything,
+    BoundBuiltin,
+    Builtin,
+    Configured,
+    Defined,
+    Poison,
+    Poisoned,
+    Stages,
+    describe,
+    holds_tensor,
+    is_applicable,
+)
+from nnc.syntax import tree
+
+
+def call(ctx: Elaboration, node: tree.Call, frame: Frame, hint: str, piped: Given | None = None) -> Anything:
+    """`function(arguments)`. A piped value stands in for a first tensor that the call lacks. Raises Poisoned."""
+    try:
+        target: Anything = ctx.evaluate(node.function, frame)
+    except Poisoned:
+        target = Poison()
+    given = _arguments(ctx, node, frame, isinstance(target, Poison))
+    if isinstance(target, Builtin | BoundBuiltin):
+        return builtin_calls.call(ctx, target, given, node.span, frame, hint, piped)
+    if isinstance(target, Defined):
+        return _call_defined(ctx, target, given, node, frame, hint, piped)
+    if not is_applicable(target):
+        raise ctx.fail("E0407", f"{describe(target)} cannot be called", node.function.span)
+    positional = [argument.value for argument in given if argument.name is None]
+    named = {argument.name.text: argument.value for argument in given if argument.name is not None}
+    if piped is not None and not holds_tensor(tuple(positional)):
+        positional = [piped.value, *positional]
+    elif piped is not None and isinstance(target, Configured):
+        wanted = [param for param in target.defined.definition.signature.tensors if param.default is None]
+        if len(positional) < len(wanted):
+            positional = [piped.value, *positional]
+    return ctx.apply(target, positional, named, node.span, frame, hint)
+
+
+def _arguments(ctx: Elaboration, node: tree.Call, frame: Frame, poisoned: bool) -> list[Given]:
+    """All arguments evaluated; all are tried before Poisoned is raised."""
+    given = []
+    for argument in node.arguments:
+        try:
+            given.append(Given(argument.name, ctx.evaluate(argument.value, frame), argument.value.span))
+        except Poisoned:
+            poisoned = True
+    if poisoned:
+        raise Poisoned
+    return given
+
+
+def pipe(ctx: Elaboration, value: Anything, stage: tree.Expression, frame: Frame, hint: str) -> Anything:
+    """`value |> stage`. Raises Poisoned."""
+    if isinstance(stage, tree.Call):
+        made = call(ctx, stage, frame, hint, Given(None, value, stage.span))
+        return made if not is_applicable(made) else _feed(ctx, made, value, stage, frame, hint)
+    return _feed(ctx, ctx.evaluate(stage, frame), value, stage, frame, hint)
+
+
+def _feed(ctx: Elaboration, target: Anything, value: Anything, stage: tree.Expression, frame: Frame, hint: str) -> Anything:
+    if not is_applicable(target):
+        raise ctx.fail(
+            "E0410",
+            f"a layer or function is wanted after `|>`, and this is {describe(target)}",
+            stage.span,
+            help="use parentheses around what is computed beside a pipe",
+        )
+    tensors = [value]
+    if isinstance(value, tuple) and isinstance(target, Defined | Configured):
+        signature = (target if isinstance(target, Defined) else target.defined).definition.signature
+        if len(signature.tensors) > 1:
+            tensors = list(value)
+    elif isinstance(value, tuple) and isinstance(target, Builtin) and target.least > 1:
+        tensors = list(value)
+    return ctx.apply(target, tensors, {}, stage.span, frame, hint)
+
+
+def _call_defined(
+    ctx: Elaboration, target: Defined, given: list[Given], node: tree.Call, frame: Frame, hint: str, piped: Given | None
+) -> Anything:
+    signature = target.definition.signature
+    tensor_names = names_of(signature.tensors)
+    names_tensor = any(argument.name is not None and argument.name.text in tensor_names for argument in given)
+    is_applied = signature.has_tensors and (
+        not signature.has_configuration or names_tensor or any(holds_tensor(argument.value) for argument in given)
+    )
+    if not is_applied:
+        return configured(ctx, target, given, node.span, frame)
+    positional = [argument for argument in given if argument.name is None]
+    if piped is not None and len(positional) < len(tensor_names):
+        positional = [piped, *positional]
+    by_name = [argument for argument in given if argument.name is not None]
+    known = (*tensor_names, *names_of(signature.configuration))
+    for argument in by_name:
+        if argument.name is not None and argument.name.text not in known:
+            raise unknown_argument(ctx, target, argument, known)
+    configuration = [a for a in by_name if a.name is not None and a.name.text not in tensor_names]
+    tensors = match(ctx, target, signature.tensors, [*positional, *(a for a in by_name if a not in configuration)], node.span, "inputs")
+    layer = configured(ctx, target, configuration, node.span, frame)
+    values = {name: argument.value for name, argument in tensors.items()}
+    return ctx.apply(layer, (), values, node.span, frame, hint)
+
+
+# Configuration ---------------------------------------------------------------------------------------------------------
+
+
+def configured(ctx: Elaboration, target: Defined, given: Sequence[Given], span: Span, frame: Frame) -> Configured:
+    """The definition with its configuration: a layer or function that waits for its tensors. Raises Poisoned."""
+    signature = target.definition.signature
+    found = match(ctx, target, signature.configuration, given, span, "arguments")
+    for param in signature.configuration:
+        argument = found.get(param.name.text)
+        if argument is not None:
+            check_kind(ctx, target, param, argument)
+        elif param.default is None:
+            raise missing(ctx, target, param, span, "argument")
+    if target.makes_layer and frame.block.body == "fn" and not frame.home.is_library:
+        raise ctx.fail(
+            "E0411",
+            f"a `fn` makes no layers, and this makes `{target.name}`",
+            span,
+            help="define a `layer`, or pass the layer in as an argument",
+        )
+    written = ", ".join(
+        (f"{argument.name.text} = " if argument.name is not None else "") + _text(argument) for argument in given
+    )
+    values = {name: argument.value for name, argument in found.items()}
+    return Configured(target, values, written, span, frame.place, frame.place.key(span))
+
+
+def _text(argument: Given) -> str:
+    text = " ".join(argument.span.text.split())
+    return text if len(text) <= 60 else write(argument.value)
+
+
+def configure(ctx: Elaboration, layer: Configured) -> dict[str, Anything]:
+    """The whole configuration of a layer, with defaults. A default is evaluated where the definition stands, anew."""
+    definition = layer.defined.definition
+    frame = Frame(layer.defined.home, layer.defined.kind, layer.place)  # type: ignore[arg-type]  # kinds are bodies
+    whole: dict[str, Anything] = {}
+    for param in definition.signature.configuration:
+        name = param.name.text
+        if name in layer.configuration:
+            whole[name] = layer.configuration[name]
+        else:
+            assert param.default is not None, "checked when it was configured"
+            whole[name] = ctx.evaluate(param.default, frame, name)
+        frame.bind(name, whole[name], param.name.span)
+    return whole
+
+
+# Application -----------------------------------------------------------------------------------------------------------
+
+
+def apply(
+    ctx: Elaboration,
+    target: Anything,
+    tensors: Sequence[Anything],
+    named: Mapping[str, Anything],
+    span: Span,
+    frame: Frame,
+    hint: str = "",
+) -> Anything:
+    """Applies a layer or function. Raises Poisoned."""
+    match_target: Anything = target
+    if isinstance(match_target, Builtin | BoundBuiltin):
+        given = [Given(None, value, span) for value in tensors]
+        given += [Given(tree.Name(name, span), value, span) for name, value in named.items()]
+        return builtin_calls.call(ctx, match_target, given, span, frame, hint, None)
+    if isinstance(match_target, Stages):
+        return _in_a_row(ctx, match_target, tensors, span, frame, hint)
+    if isinstance(match_target, Defined):
+        match_target = configured(ctx, match_target, (), span, frame)
+    if not isinstance(match_target, Configured):
+        raise ctx.fail("E0407", f"{describe(target)} cannot be applied", span)
+    kind = match_target.defined.kind
+    if kind == "metric":
+        raise ctx.unsupported("a metric with states is", span)
+    if kind == "optimizer":
+        raise ctx.fail("E0407", f"{describe(target)} is not applied to tensors", span, help="name it in `optimizer = ...`")
+    given = [Given(None, value, span) for value in tensors]
+    given += [Given(tree.Name(name, span), value, span) for name, value in named.items()]
+    definition = match_target.defined.definition
+    matched = match(ctx, match_target.defined, definition.signature.tensors, given, span, "inputs")
+    values: dict[str, Anything] = {}
+    for param in definition.signature.tensors:
+        if param.name.text in matched:
+            values[param.name.text] = matched[param.name.text].value
+        elif param.default is None:
+            raise missing(ctx, match_target.defined, param, span, "input")
+    path = _path(ctx, match_target)
+    scope = path if match_target.defined.makes_layer else ctx.scope
+    with ctx.using(match_target.defined.name, span, _is_hidden(ctx, match_target), scope):
+        configuration = configure(ctx, match_target)
+        return apply_body(ctx, match_target, configuration, values, span, path, hint)
+
+
+def _is_hidden(ctx: Elaboration, layer: Configured) -> bool:
+    """Whether places inside of the body are the library's, which a user is not shown."""
+    return layer.defined.home.is_library
+
+
+def _path(ctx: Elaboration, layer: Configured) -> tuple[str, ...]:
+    """The path of a layer, given at its first application; a function has that of where it stands."""
+    if not layer.defined.makes_layer:
+        return layer.place.path
+    if layer.path is None:
+        below = layer.place.path
+        layer.path = (*below, ctx.registry.naming.name(layer.key, below, layer.defined.name))
+    return layer.path
+
+
+def _in_a_row(
+    ctx: Elaboration, target: Stages, tensors: Sequence[Anything], span: Span, frame: Frame, hint: str
+) -> Anything:
+    value: Anything = tensors[0] if len(tensors) == 1 else tuple(tensors)
+    for stage in target.stages:
+        last = stage is target.stages[-1]
+        place = stage.span if isinstance(stage, Configured) and not ctx.trail else span
+        value = ctx.apply(stage, [value], {}, place, frame, hint if last else "")
+    return value
+
+

@@ -1,0 +1,86 @@
+"""Calls of the builtin functions: arguments by place and by name, pipes, and waiting for tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from nnc.base.source import Span
+from nnc.language.builtins.call import BuiltinCall
+from nnc.language.calls import Given
+from nnc.language.context import Elaboration
+from nnc.language.scope import Frame
+from nnc.language.suggest import nearest
+from nnc.language.values import REQUIRED, Anything, BoundBuiltin, Builtin, describe
+
+
+def call(
+    ctx: Elaboration,
+    target: Builtin | BoundBuiltin,
+    given: Sequence[Given],
+    span: Span,
+    frame: Frame,
+    hint: str,
+    piped: Given | None,
+) -> Anything:
+    """Applies a builtin; with options only it waits for its tensors. Raises Poisoned."""
+    builtin, bound = (target.builtin, target.options) if isinstance(target, BoundBuiltin) else (target, {})
+    given = _fed(builtin, list(given), piped)
+    tensors = [name for name in builtin.tensors if not name.startswith("*")]
+    options = [name for name, _ in builtin.options]
+    takes_more = len(tensors) < len(builtin.tensors)
+    order = [*tensors, *([] if takes_more else options)]
+    values: dict[str, Anything] = dict(bound)
+    more: list[Anything] = []
+    for place, argument in enumerate(given):
+        if argument.name is not None:
+            name = argument.name.text
+            if name not in tensors and name not in options:
+                raise _unknown(ctx, builtin, argument, [*tensors, *options])
+        elif place < len(order):
+            name = order[place]
+        elif takes_more:
+            more.append(argument.value)
+            continue
+        else:
+            raise ctx.fail(
+                "E0403",
+                f"`{builtin.name}` is given too many arguments: it takes {', '.join(order) or 'none'}",
+                argument.span,
+                f"{describe(argument.value)} is one too many",
+            )
+        values[name] = argument.value
+    if builtin.tensors and not any(name in values for name in tensors):
+        return BoundBuiltin(builtin, values)
+    _check_complete(ctx, builtin, values, tensors, span)
+    whole = {name: values.get(name, default) for name, default in builtin.options}
+    if ctx.pointwise_only and not builtin.is_pointwise:
+        raise ctx.unsupported(f"`{builtin.name}` in an optimizer is", span)
+    args = (*(values[name] for name in tensors), *more)
+    return builtin.build(BuiltinCall(ctx, frame, builtin.name, args, whole, span, hint))  # type: ignore[arg-type]
+
+
+def _fed(builtin: Builtin, given: list[Given], piped: Given | None) -> list[Given]:
+    """The arguments with the piped value first; a piped list feeds several tensors."""
+    if piped is None:
+        return given
+    if isinstance(piped.value, tuple) and builtin.least > 1:
+        return [*(Given(None, item, piped.span) for item in piped.value), *given]
+    return [piped, *given]
+
+
+def _check_complete(ctx: Elaboration, builtin: Builtin, values: dict[str, Anything], tensors: list[str], span: Span) -> None:
+    required = [*tensors, *(name for name, default in builtin.options if default is REQUIRED)]
+    for name in required:
+        if name not in values:
+            raise ctx.fail("E0402", f"`{builtin.name}` needs its argument `{name}`", span, f"`{name}` is missing")
+
+
+def _unknown(ctx: Elaboration, builtin: Builtin, argument: Given, known: list[str]) -> Exception:
+    assert argument.name is not None, "it is by name"
+    near = nearest(argument.name.text, known)
+    return ctx.fail(
+        "E0401",
+        f"`{builtin.name}` has no argument `{argument.name.text}`",
+        argument.name.span,
+        help=f"did you mean `{near}`?" if near else "its arguments are " + ", ".join(f"`{name}`" for name in known),
+    )

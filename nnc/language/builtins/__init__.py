@@ -1,0 +1,23 @@
+"""The functions that the compiler itself knows, as users see them: a family is a file, here they become one table."""
+
+from __future__ import annotations
+
+from nnc.language.builtins import indexing, lists, pointwise, random, reductions, shapes
+from nnc.language.values import Builtin
+
+_FAMILIES = (
+    pointwise.BUILTINS,
+    reductions.BUILTINS,
+    shapes.BUILTINS,
+    indexing.BUILTINS,
+    lists.BUILTINS,
+    random.BUILTINS,
+)
+
+BUILTINS: dict[str, Builtin] = {builtin.name: builtin for family in _FAMILIES for builtin in family}
+
+# Names of the language's reference that this compiler does not know yet.
+PENDING = frozenset(
+    "tile repeat roll rearrange last pad_to einsum convolve window_max window_sum resize top_k sort argsort cumsum "
+    "attention ctc qr gamma mask lengths ragged copy batch row".split()
+)

@@ -1,0 +1,79 @@
+"""Reductions over `axis =` (default: all axes of the sample), with `keepdims = true`, and with `batch = true` over the batch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from nnc.language.builtins.call import BuiltinCall
+from nnc.language.operators import origins
+from nnc.language.values import Anything, Builtin, Tensor, is_number
+from nnc.tensor.types import TypeMismatch
+
+_OPTIONS = (("axis", None), ("keepdims", False), ("batch", False))
+
+_FOLDS: dict[str, Callable[[Sequence[float]], float]] = {
+    "sum": sum,
+    "mean": lambda items: sum(items) / len(items),
+    "prod": math.prod,
+    "max": max,
+    "min": min,
+}
+
+
+def _listed(call: BuiltinCall) -> Anything:
+    """A reduction of a compile-time list of numbers."""
+    (items,) = call.args
+    fold = _FOLDS.get(call.name)
+    if fold is None or not isinstance(items, tuple) or not items or not all(map(is_number, items)):
+        call.tensor()
+        raise call.fail("a tensor is wanted")
+    return fold([item for item in items if isinstance(item, int | float)])
+
+
+def _reduce(primitive: str, call: BuiltinCall) -> Anything:
+    if not isinstance(call.args[0], Tensor):
+        return _listed(call)
+    x = call.tensor()
+    if x.type.element == "bool" and primitive in ("sum", "mean"):
+        raise call.fail("truth values have no sum", code="E0203", help="make numbers of them: float(x)")
+    return call.op(primitive, [x], axes=call.axes(x.type.rank), keepdims=call.flag("keepdims"), batch=call.flag("batch"))
+
+
+def _position(primitive: str, call: BuiltinCall) -> Anything:
+    x = call.tensor()
+    if x.type.rank != 1 and call.options["axis"] is None:
+        raise call.fail(f"which axis of {x.type} is meant?", help="name one: axis = -1")
+    axes = (0,) if call.options["axis"] is None else (call.axis(x.type.rank),)
+    return call.op(primitive, [x], axes=axes, keepdims=call.flag("keepdims"))
+
+
+def _composed(call: BuiltinCall) -> Anything:
+    """What is written with sums: mean, variance, logsumexp."""
+    if not isinstance(call.args[0], Tensor):
+        return _listed(call)
+    x, ctx = call.tensor(), call.ctx
+    axes, keepdims, batch = call.axes(x.type.rank), call.flag("keepdims"), call.options.get("batch") is True
+    if not x.type.is_float:
+        raise call.fail(f"real numbers are wanted, and this is {x.type}", code="E0203", help="convert it: float(x)")
+    try:
+        with ctx.builder.at(ctx.user_span(call.span), ctx.scope):
+            if call.name == "mean":
+                value = ctx.builder.mean(x, axes, keepdims, batch)
+            elif call.name == "variance":
+                value = ctx.builder.variance(x, axes, keepdims, batch)
+            else:
+                value = ctx.builder.logsumexp(x, axes, keepdims)
+    except TypeMismatch as mismatch:
+        raise call.fail(str(mismatch), others=origins(ctx, [x])) from None
+    ctx.origins[value] = ctx.origins.get(x, frozenset())
+    return value
+
+
+BUILTINS = (
+    *(Builtin(name, ("x",), _OPTIONS, partial(_reduce, name)) for name in ("sum", "prod", "max", "min", "any", "all")),
+    *(Builtin(name, ("x",), _OPTIONS[:2], partial(_position, name)) for name in ("argmax", "argmin")),
+    *(Builtin(name, ("x",), _OPTIONS, _composed) for name in ("mean", "variance")),
+    Builtin("logsumexp", ("x",), _OPTIONS[:2], _composed),
+)

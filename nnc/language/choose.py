@@ -1,0 +1,157 @@
+"""Which model of a file is meant, which of its trainings, and with what configuration.
+
+In: a file's definitions and what the caller asked for. Out: a `Choice`, or None after reporting why there is none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from nnc.base.diagnostic import Reporter
+from nnc.base.source import Span
+from nnc.language.files import FileScope
+from nnc.language.suggest import nearest
+from nnc.language.values import Anything
+from nnc.syntax import tree
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A model, one of its trainings or None, and values for its configuration."""
+
+    model: tree.Definition
+    train: tree.Train | None
+    settings: Mapping[str, Anything]
+
+    @property
+    def train_name(self) -> str | None:
+        if self.train is None:
+            return None
+        return (self.train.alias or self.train.model).text
+
+
+def choose(
+    home: FileScope, reporter: Reporter, model: str | None, train: str | None, settings: Mapping[str, Anything]
+) -> Choice | None:
+    """The model that is meant: the one named, or that of the training, or the only one."""
+    start = Span(home.source, 0, 0)
+    models = {
+        item.name.text: item for item in home.module.items if isinstance(item, tree.Definition) and item.kind == "model"
+    }
+    trains = [item for item in home.module.items if isinstance(item, tree.Train)]
+    if home.module.damaged and not models:
+        return None
+    if not _models_exist(home, reporter, models, trains):
+        return None
+    chosen = _training(reporter, trains, model, train, start)
+    if train is not None and chosen is None:
+        return None
+    name = model or (chosen.model.text if chosen is not None else None)
+    if name is None and len(models) == 1:
+        (name,) = models
+    if name is None or name not in models:
+        if name is not None and name in home.lost:
+            return None
+        _no_model(reporter, name, list(models), start)
+        return None
+    if chosen is None and train is None:
+        chosen = next((each for each in trains if each.model.text == name), None)
+    definition = models[name]
+    found = _configuration(reporter, definition, settings)
+    return None if found is None else Choice(definition, chosen, found)
+
+
+def _models_exist(
+    home: FileScope, reporter: Reporter, models: Mapping[str, tree.Definition], trains: Sequence[tree.Train]
+) -> bool:
+    """Whether each `train` block names a model."""
+    good = True
+    for each in trains:
+        if each.model.text not in models:
+            good = False
+            if each.model.text not in home.lost:
+                near = nearest(each.model.text, models)
+                reporter.error(
+                    "E0504",
+                    f"there is no model `{each.model.text}` to train",
+                    each.model.span,
+                    help=f"did you mean `{near}`?" if near else None,
+                )
+    return good
+
+
+def _training(
+    reporter: Reporter, trains: Sequence[tree.Train], model: str | None, train: str | None, start: Span
+) -> tree.Train | None:
+    if train is None:
+        fitting = [each for each in trains if model in (None, each.model.text)]
+        return fitting[0] if fitting else None
+    for each in trains:
+        if train == (each.alias or each.model).text:
+            return each
+    known = [(each.alias or each.model).text for each in trains]
+    near = nearest(train, known)
+    listed = "the file has " + ", ".join(f"`{name}`" for name in known) if known else "the file has no `train` block"
+    reporter.error("E0504", f"there is no training `{train}`", start, help=f"did you mean `{near}`?" if near else listed)
+    return None
+
+
+def _no_model(reporter: Reporter, name: str | None, known: Sequence[str], start: Span) -> None:
+    if name is not None:
+        near = nearest(name, known)
+        title = f"there is no model `{name}`"
+        help = f"did you mean `{near}`?" if near else None
+    elif known:
+        title = "which model is meant? The file has " + ", ".join(f"`{each}`" for each in known)
+        help = f"name one: --model {known[0]}"
+    else:
+        title = "there is no model in this file"
+        help = "define one: model Name(x: float[64]) -> y: float[10] { ... }"
+    reporter.error("E0410", title, start, help=help)
+
+
+def _configuration(
+    reporter: Reporter, definition: tree.Definition, settings: Mapping[str, Anything]
+) -> dict[str, Anything] | None:
+    params = {param.name.text: param for param in definition.signature.configuration}
+    good = True
+    found: dict[str, Anything] = {}
+    for name, value in settings.items():
+        if name not in params:
+            near = nearest(name, params)
+            listed = "it has " + ", ".join(f"`{each}`" for each in params) if params else "it has none"
+            reporter.error(
+                "E0401",
+                f"`{definition.name.text}` has no configuration `{name}`",
+                definition.name.span,
+                help=f"did you mean `{near}`?" if near else listed,
+            )
+            good = False
+        else:
+            found[name] = _literal(value)
+    for name, param in params.items():
+        if param.default is None and name not in found:
+            reporter.error(
+                "E0402",
+                f"the model `{definition.name.text}` needs a value for `{name}`",
+                param.span,
+                help=f"give it a default, or build with --set {name}=...",
+            )
+            good = False
+    return found if good else None
+
+
+def _literal(value: Anything) -> Anything:
+    """A setting from the shell as the literal that it looks like."""
+    if not isinstance(value, str):
+        return value
+    words: dict[str, Anything] = {"true": True, "false": False, "none": None}
+    if value in words:
+        return words[value]
+    for read in (int, float):
+        try:
+            return read(value)
+        except ValueError:
+            continue
+    return value

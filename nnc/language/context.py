@@ -1,0 +1,224 @@
+"""What an elaboration carries along: the program under construction, where it is in the source, and its limits.
+
+`Elaboration` is the state that the files of this folder share, and the mutual recursion between them: `evaluate` (an
+expression), `apply` (a layer or function to tensors) and `run` (a block) are bound in `elaborate`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Literal
+
+from nnc.base.diagnostic import Label, Reporter
+from nnc.base.source import Span
+from nnc.language.naming import Naming, Place
+from nnc.language.scope import Frame
+from nnc.language.values import Anything, Configured, Defined, Poisoned, Tensor
+from nnc.syntax import tree
+from nnc.tensor.build import Builder
+from nnc.tensor.ir import Attribute
+from nnc.tensor.program import Application, Parameter, State
+from nnc.tensor.types import TensorType, TypeMismatch
+
+Mode = Literal["train", "evaluate", "predict"]
+
+DEEPEST = 200  # applications within one another
+MOST_STEPS = 200_000  # expressions evaluated
+MOST_OPERATIONS = 100_000
+LARGEST_DIMENSION = 2**31 - 1
+TRAIL_SHOWN = 6
+HINTS = {"einsum": "product", "eq": "equal", "div": "quotient", "sub": "difference"}  # a reader's words for what has no name
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """One application on the way to where evaluation is: what was applied, and where, in the user's files."""
+
+    name: str
+    span: Span
+    in_library: bool
+
+
+@dataclass(slots=True, eq=False)
+class Registry:
+    """What the three programs of a model share: names, and the parameters that the first of them makes."""
+
+    naming: Naming = field(default_factory=Naming)
+    parameters: dict[str, Parameter] = field(default_factory=dict)
+    states: dict[str, State] = field(default_factory=dict)
+    sealed: bool = False  # later programs make no parameters of their own
+
+
+@dataclass(slots=True, eq=False)
+class Elaboration(ABC):
+    """One program under construction.
+
+    parameters:   the values of the parameters met so far, by path.
+    applications: the children of the application under way, innermost list last.
+    sources:      where a value came from: bits of `TARGET` and `PREDICTION`.
+    """
+
+    reporter: Reporter
+    mode: Mode
+    builder: Builder
+    registry: Registry
+    trail: list[Use] = field(default_factory=list)
+    scope: tuple[str, ...] = ()
+    parameters: dict[str, Tensor] = field(default_factory=dict)
+    applications: list[list[Application]] = field(default_factory=lambda: [[]])
+    origins: dict[Tensor, frozenset[str]] = field(default_factory=dict)
+    named: set[Tensor] = field(default_factory=set)
+    pointwise_only: bool = False
+    in_initializer: bool = False
+    draws: int = 0
+    failed: bool = False  # something was reported that no exception carries any further
+    steps: int = 0
+    operations: int = 0
+
+    @abstractmethod
+    def evaluate(self, node: tree.Expression, frame: Frame, hint: str = "") -> Anything:
+        """The value of an expression. Raises Poisoned after reporting what is wrong."""
+
+    @abstractmethod
+    def apply(
+        self, target: Anything, tensors: Sequence[Anything], named: Mapping[str, Anything], span: Span, frame: Frame, hint: str = ""
+    ) -> Anything:
+        """Applies a layer or function to its tensors. Raises Poisoned."""
+
+    @abstractmethod
+    def configured(self, target: Defined, span: Span, frame: Frame) -> Configured:
+        """A definition with its default configuration. Raises Poisoned."""
+
+    @abstractmethod
+    def run(self, block: tree.Block, frame: Frame, hints: Mapping[str, str]) -> None:
+        """Evaluates the statements of a block into the frame; a failed one binds its names to poison."""
+
+    # Places ----------------------------------------------------------------------------------------------------------
+
+    def user_span(self, span: Span) -> Span:
+        """The place itself, or, where it lies in the library, the place in the user's file that led to it."""
+        if self.trail and self.trail[-1].in_library:
+            return self.trail[-1].span
+        return span
+
+    @contextmanager
+    def using(self, name: str, span: Span, in_library: bool, scope: tuple[str, ...]) -> Iterator[None]:
+        """Inside, evaluation is within an application of `name` at `span`."""
+        if len(self.trail) >= DEEPEST:
+            raise self.fail(
+                "E0216",
+                f"layers and functions are applied more than {DEEPEST} deep",
+                span,
+                f"`{name}` is applied once more here",
+                help="end the recursion by a condition that is known at compile time",
+            )
+        before = self.scope
+        self.trail.append(Use(name, self.user_span(span), in_library))
+        self.scope = scope
+        try:
+            yield
+        finally:
+            self.trail.pop()
+            self.scope = before
+
+    @contextmanager
+    def apart(self, name: str) -> Iterator[None]:
+        """Inside, operations go to a function of their own, and no parameters are seen."""
+        before = self.builder, self.scope, self.in_initializer, self.draws
+        self.builder, self.draws = Builder(name), 0
+        try:
+            yield
+        finally:
+            self.builder, self.scope, self.in_initializer, self.draws = before
+
+    def fail(
+        self,
+        code: str,
+        title: str,
+        span: Span,
+        text: str = "",
+        *,
+        others: tuple[Label, ...] = (),
+        notes: tuple[str, ...] = (),
+        help: str | None = None,
+    ) -> Poisoned:
+        """Reports an error and gives what is to be raised. Places inside the library become the user's."""
+        place = self.user_span(span)
+        seen = {(place.start, place.end)}
+        kept = []
+        for label in others:
+            spot = (label.span.start, label.span.end)
+            if label.span.source is place.source and spot not in seen:
+                seen.add(spot)
+                kept.append(label)
+        self.reporter.error(code, title, place, text, others=tuple(kept), trail=self.trail_lines(), notes=notes, help=help)
+        return Poisoned()
+
+    def unsupported(self, what: str, span: Span, help: str | None = None) -> Poisoned:
+        """Reports that this compiler does not know a part of the language yet."""
+        return self.fail("E0901", f"{what} not supported yet", span, "the language has it, this compiler not yet", help=help)
+
+    def trail_lines(self) -> tuple[str, ...]:
+        """The uses that led here, innermost first; of a long way, its ends."""
+        lines = [f"`{use.name}`, used at {use.span}" for use in reversed(self.trail)]
+        if len(lines) > TRAIL_SHOWN:
+            left_out = len(lines) - TRAIL_SHOWN
+            lines = [*lines[: TRAIL_SHOWN - 1], f"{left_out} more uses", lines[-1]]
+        return tuple(lines)
+
+    def step(self, span: Span) -> None:
+        """Counts one evaluation. Raises Poisoned when the program asks for more than is allowed."""
+        self.steps += 1
+        if self.steps > MOST_STEPS:
+            raise self.fail(
+                "E0217",
+                f"more than {MOST_STEPS:,} expressions are evaluated at compile time",
+                span,
+                "evaluation stops here",
+                help="lower the number of repetitions",
+            )
+
+    def file_place(self, name: str) -> Place:
+        """Where a layer that a file's constant holds takes its name from."""
+        return Place((name,))
+
+    def is_named(self, value: Tensor) -> bool:
+        """Whether a variable of a user's file holds the tensor."""
+        return value in self.named
+
+    # Operations ------------------------------------------------------------------------------------------------------
+
+    def op(
+        self,
+        primitive: str,
+        args: Sequence[Tensor],
+        span: Span,
+        attributes: Mapping[str, Attribute] | None = None,
+        hint: str = "",
+    ) -> Tensor:
+        """One operation of the program. Raises TypeMismatch where the primitive does not take the operands."""
+        self.operations += 1
+        if self.operations > MOST_OPERATIONS:
+            raise self.fail(
+                "E0215",
+                f"the program has more than {MOST_OPERATIONS:,} operations",
+                span,
+                "the limit is passed here",
+                help="lower the number of layers",
+            )
+        with self.builder.at(self.user_span(span), self.scope):
+            value = self.builder.op(primitive, *args, hint=hint or HINTS.get(primitive, primitive), **(attributes or {}))
+        for size in value.type.shape:
+            if size > LARGEST_DIMENSION:
+                raise TypeMismatch(f"an axis of {size:,} is longer than {LARGEST_DIMENSION:,}")
+        origins = frozenset[str]().union(*(self.origins.get(arg, frozenset()) for arg in args))
+        if origins:
+            self.origins[value] = origins
+        return value
+
+    def constant(self, number: float, element: str, span: Span, hint: str = "") -> Tensor:
+        """A compile-time number as a common tensor without axes."""
+        return self.op("constant", (), span, {"value": number, "element": element}, hint)

@@ -1,0 +1,252 @@
+"""From a file's tree to a model: its three programs, its parameters, its training.
+
+In: a parsed module. Out: a `Model`, or None where there were errors, all of them reported. The programs for training,
+evaluation and prediction are elaborated one after the other; names and parameters are those of the first.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from nnc.base.diagnostic import Reporter
+from nnc.base.source import Span
+from nnc.language import apply as application
+from nnc.language import expressions, names, statements
+from nnc.language.choose import Choice, choose
+from nnc.language.context import Elaboration, Mode, Registry
+from nnc.language.files import FileScope, file_scope
+from nnc.language.imports import resolve_imports
+from nnc.language.naming import Place
+from nnc.language.scope import Frame
+from nnc.language.settings import settings_of
+from nnc.language.signature import declared
+from nnc.language.training import Training, train_block
+from nnc.language.values import Anything, Configured, Defined, Poisoned, Results, Tensor
+from nnc.syntax import tree
+from nnc.tensor.build import Builder
+from nnc.tensor.ir import Function
+from nnc.tensor.program import Binding, Model, Port, Program, Role
+from nnc.tensor.types import TensorType
+
+Plain = int | float | bool | str | None
+RECURSION = 20_000  # Python's own frames: 200 applications within one another, each of deeply nested expressions
+
+
+class Elaborator(Elaboration):
+    """Binds the mutual recursion of the files of this folder."""
+
+    __slots__ = ()
+
+    def evaluate(self, node: tree.Expression, frame: Frame, hint: str = "") -> Anything:
+        return expressions.evaluate(self, node, frame, hint)
+
+    def apply(
+        self,
+        target: Anything,
+        tensors: Sequence[Anything],
+        named: Mapping[str, Anything],
+        span: Span,
+        frame: Frame,
+        hint: str = "",
+    ) -> Anything:
+        return application.apply(self, target, tensors, named, span, frame, hint)
+
+    def configured(self, target: Defined, span: Span, frame: Frame) -> Configured:
+        return application.configured(self, target, (), span, frame)
+
+    def run(self, block: tree.Block, frame: Frame, hints: Mapping[str, str]) -> None:
+        statements.run(self, block, frame, hints)
+
+
+def elaborate(
+    module: tree.Module,
+    reporter: Reporter,
+    *,
+    model: str | None = None,
+    train: str | None = None,
+    settings: Mapping[str, Plain] | None = None,
+) -> Model | None:
+    """The model of a file.
+
+    model:    which `model` where the file has several; by default that of the `train` block, or the only one.
+    train:    which `train` block, by its name or its model's; by default the first of the model.
+    settings: values for the model's configuration, instead of its defaults. A string is read as a literal where it is one.
+
+    Errors go to `reporter`; None where there are any.
+    """
+    home = file_scope(module)
+    with _deep_recursion():
+        try:
+            resolve_imports(home, reporter)
+            names.check(home, reporter)
+            choice = choose(home, reporter, model, train, settings or {})
+            result = None if choice is None else _elaborate(home, reporter, choice)
+        except RecursionError:
+            reporter.error("E0216", "the program is nested too deeply", module.span, help="break it into named parts")
+            return None
+    return None if reporter.has_errors else result
+
+
+@contextmanager
+def _deep_recursion() -> Iterator[None]:
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(before, RECURSION))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)
+
+
+class _Run:
+    """One of the programs: the model applied to its inputs, and for training and evaluation the `train` block."""
+
+    def __init__(self, home: FileScope, reporter: Reporter, choice: Choice, registry: Registry, mode: Mode) -> None:
+        self.choice = choice
+        self.ctx = Elaborator(reporter, mode, Builder(f"{mode}_{choice.model.name.text}"), registry)
+        self.frame = Frame(home, "train", Place(()))
+        self.bindings: list[Binding] = []
+        self.inputs: list[Port] = []
+        self.targets: list[Port] = []
+        self.results: list[Port] = []
+        self.outputs: dict[str, Tensor] = {}
+        self.training: Training | None = None
+
+    def go(self) -> None:
+        """Elaborates; what is wrong is reported, and what does not depend on it is tried. Raises Poisoned."""
+        layer = Configured(Defined(self.choice.model, self.frame.home), dict(self.choice.settings), "", self.choice.model.name.span, Place(()), (), ())
+        self._inputs(layer)
+        weight = None
+        if self.choice.train is not None and self.ctx.mode != "predict":
+            self._targets(self.choice.train)
+            weight = self._parameter(Role.WEIGHT, "weight", TensorType("f32", (), True), self.choice.train.model.span)
+        self._model(layer)
+        if self.choice.train is not None and weight is not None:
+            self.frame.bind(self.choice.model.name.text, layer, self.choice.model.name.span)
+            self.training = train_block(self.ctx, self.choice.train, self.frame, weight)
+
+    def _parameter(self, role: Role, name: str, type: TensorType, span: Span) -> Tensor:
+        self.bindings.append(Binding(role, name))
+        return self.ctx.builder.parameter(type, name, span)
+
+    def _port(self, role: Role, name: tree.Name, written: tree.TypeExpr, frame: Frame) -> Port:
+        type = declared(self.ctx, frame, written, batched=True)
+        value = self._parameter(role, name.text, type, name.span)
+        self.ctx.named.add(value)
+        self.ctx.origins[value] = frozenset((role.value,))
+        self.frame.bind(name.text, value, name.span)
+        return Port(name.text, type, " ".join(written.span.text.split()), name.span)
+
+    def _inputs(self, layer: Configured) -> None:
+        for name, value in application.configure(self.ctx, layer).items():
+            self.frame.bind(name, value, layer.span)
+        poisoned = False
+        for param in self.choice.model.signature.tensors:
+            try:
+                if param.type is None:
+                    raise self.ctx.fail(
+                        "E0412",
+                        f"the type of the model's input `{param.name.text}` is not written",
+                        param.span,
+                        help=f"write it, {param.name.text}: float[28, 28]",
+                    )
+                self.inputs.append(self._port(Role.INPUT, param.name, param.type, self.frame))
+            except Poisoned:
+                poisoned = True
+        if poisoned:
+            raise Poisoned
+
+    def _targets(self, train: tree.Train) -> None:
+        for statement in train.body.statements:
+            if not isinstance(statement, tree.TargetStmt):
+                continue
+            try:
+                if statement.default is not None:
+                    raise self.ctx.unsupported("a target with a default is", statement.default.span)
+                self.targets.append(self._port(Role.TARGET, statement.name, statement.type, self.frame))
+            except Poisoned:
+                self.ctx.failed = True
+                names.poison(self.frame, statement.name)
+
+    def _model(self, layer: Configured) -> None:
+        definition = self.choice.model
+        tensors: dict[str, Anything] = {}
+        for port in self.inputs:
+            binding = self.frame.find(port.name)
+            assert binding is not None, "bound with its port"
+            tensors[port.name] = binding.value
+        declared_results = definition.signature.results
+        result_names = [result.name.text for result in declared_results if result.name is not None]
+        try:
+            configuration = application.configure(self.ctx, layer)
+            value = application.apply_body(self.ctx, layer, configuration, tensors, definition.name.span, (), "")
+        except Poisoned:
+            self.ctx.failed = True
+            names.poison_all(self.frame, definition)
+            return
+        values = value.values if isinstance(value, Results) else (value,)
+        for result, each in zip(declared_results, values, strict=True):
+            if not isinstance(each, Tensor) or result.name is None:
+                raise self.ctx.fail("E0205", "a model's result is a tensor", result.span)
+            written = " ".join(result.type.span.text.split()) if result.type is not None else str(each.type)
+            self.results.append(Port(result.name.text, each.type, written, result.name.span))
+            self.outputs[result.name.text] = each
+            self.frame.bind(result.name.text, each, result.name.span)
+        assert len(result_names) == len(self.results), "each has a name"
+        names.bind_dimensions(self.frame, definition)
+
+    def program(self, outputs: Mapping[Binding, Tensor]) -> Program:
+        function: Function = self.ctx.builder.finish(tuple(outputs.values()))
+        bindings = [*self.bindings, *(Binding(Role.PARAMETER, path) for path in self.ctx.parameters)]
+        return Program(function, tuple(bindings), tuple(outputs))
+
+
+def _elaborate(home: FileScope, reporter: Reporter, choice: Choice) -> Model | None:
+    registry = Registry()
+    modes: tuple[Mode, ...] = ("train", "evaluate", "predict") if choice.train is not None else ("predict",)
+    runs: dict[Mode, _Run] = {}
+    for mode in modes:
+        runs[mode] = _Run(home, reporter, choice, registry, mode)
+        try:
+            runs[mode].go()
+        except Poisoned:
+            return None
+        if reporter.has_errors or runs[mode].ctx.failed:
+            return None
+        registry.sealed = True
+    return _assemble(home, choice, registry, runs)
+
+
+def _accumulators(run: _Run | None) -> Program | None:
+    if run is None or run.training is None:
+        return None
+    return run.program({Binding(Role.ACCUMULATOR, name): value for name, value in run.training.accumulators.items()})
+
+
+def _assemble(home: FileScope, choice: Choice, registry: Registry, runs: Mapping[Mode, _Run]) -> Model:
+    first = runs.get("train") or runs["predict"]
+    predict = runs["predict"]
+    training = first.training
+    names.warn_training(first.ctx, choice, training)
+    (root,) = first.ctx.applications[0][:1] or (None,)
+    return Model(
+        name=choice.model.name.text,
+        documentation=choice.model.documentation,
+        source=home.source,
+        span=choice.model.span,
+        inputs=tuple(first.inputs),
+        targets=tuple(first.targets),
+        results=tuple(first.results),
+        parameters=tuple(registry.parameters[path] for path in first.ctx.parameters),
+        states=(),
+        applications=() if root is None else root.children,
+        loss=training.loss if training is not None else None,
+        train=_accumulators(runs.get("train")),
+        evaluate=_accumulators(runs.get("evaluate")),
+        predict=predict.program({Binding(Role.OUTPUT, name): value for name, value in predict.outputs.items()}),
+        reports=tuple(training.reports) if training is not None else (),
+        optimizer=training.optimizer if training is not None else None,
+        settings=settings_of(training.values, training.spans) if training is not None else settings_of({}, {}),
+        train_name=choice.train_name,
+    )

@@ -1,0 +1,306 @@
+"""Evaluation of expressions.
+
+In: a node and the frame it stands in. Out: its value, with the operations it needs added to the program. What is wrong is
+reported once, then `Poisoned` is raised; the arguments of a call and the items of a list are all tried before.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import assert_never
+
+from nnc.language import library, lists, operators
+from nnc.language.apply import call, configure, pipe
+from nnc.language.builtins import BUILTINS, PENDING
+from nnc.language.builtins.shapes import product
+from nnc.language.constants import LONGEST
+from nnc.language.context import Elaboration
+from nnc.language.files import FileScope
+from nnc.language.scope import Frame
+from nnc.language.values import (
+    Anything,
+    Configured,
+    Defined,
+    ModuleValue,
+    Poison,
+    Poisoned,
+    Record,
+    Stages,
+    Tensor,
+    describe,
+    is_applicable,
+)
+from nnc.syntax import tree
+
+CONSTANTS: dict[str, Anything] = {"inf": math.inf}
+
+
+def evaluate(ctx: Elaboration, node: tree.Expression, frame: Frame, hint: str) -> Anything:
+    """The value of an expression. Raises Poisoned."""
+    ctx.step(node.span)
+    match node:
+        case tree.Name():
+            return lookup(ctx, node, frame)
+        case tree.Number() | tree.String() | tree.Boolean():
+            return node.value
+        case tree.NoneLiteral():
+            return None
+        case tree.ListExpr():
+            return tuple(evaluate_all(ctx, node.items, frame))
+        case tree.Record():
+            return _record(ctx, node, frame)
+        case tree.Comprehension():
+            return lists.comprehension(ctx, node, frame)
+        case tree.Conditional():
+            taken = node.value if condition(ctx, node.condition, frame) else node.otherwise
+            return ctx.evaluate(taken, frame, hint)
+        case tree.Times():
+            return repeat(ctx, node.count, node.layer, frame)
+        case tree.Chain():
+            return _chain(ctx, node, frame, hint)
+        case tree.Logical():
+            return _logical(ctx, node, frame, hint)
+        case tree.Compare() | tree.Binary():
+            return _binary(ctx, node, frame, hint)
+        case tree.Unary():
+            return _unary(ctx, node, frame, hint)
+        case tree.Call():
+            return call(ctx, node, frame, hint)
+        case tree.Subscript():
+            return lists.subscript(ctx, node, frame, hint)
+        case tree.Attribute():
+            return _attribute(ctx, node, frame)
+        case tree.Invalid():
+            raise Poisoned
+        case _:
+            assert_never(node)
+
+
+def evaluate_all(ctx: Elaboration, nodes: Sequence[tree.Expression], frame: Frame) -> list[Anything]:
+    """The values of several expressions. All are tried before Poisoned is raised."""
+    values: list[Anything] = []
+    poisoned = False
+    for node in nodes:
+        try:
+            values.append(ctx.evaluate(node, frame))
+        except Poisoned:
+            poisoned = True
+    if poisoned:
+        raise Poisoned
+    return values
+
+
+# Names -----------------------------------------------------------------------------------------------------------------
+
+
+def lookup(ctx: Elaboration, name: tree.Name, frame: Frame) -> Anything:
+    """What a name stands for: in the block and around it, in the file, in the library, among the builtins."""
+    bound = frame.find(name.text)
+    if bound is not None:
+        if isinstance(bound.value, Poison):
+            raise Poisoned
+        return bound.value
+    if name.text == "training":
+        return ctx.mode == "train"
+    if name.text in CONSTANTS:
+        return CONSTANTS[name.text]
+    found = in_file(ctx, frame.home, name.text)
+    if found is not None:
+        if isinstance(found, Poison):
+            raise Poisoned
+        return found
+    if name.text in PENDING:
+        raise ctx.unsupported(f"`{name.text}` is", name.span)
+    raise Poisoned  # `names` has reported it
+
+
+def in_file(ctx: Elaboration, home: FileScope, name: str) -> Anything:
+    """What a file knows a name as; None where it knows none."""
+    if name in home.lost:
+        return Poison()
+    item = home.items.get(name)
+    if isinstance(item, tree.Const):
+        return _constant(ctx, home, item)
+    if item is not None:
+        return Defined(item, home)
+    if name in home.imports:
+        return ModuleValue(home.imports[name])
+    if name in home.imported:
+        origin, original = home.imported[name]
+        return in_file(ctx, origin, original)
+    entry = library.find(name)
+    if entry is not None:
+        return Defined(entry.items[name], entry)  # type: ignore[arg-type]  # the library holds definitions only
+    return BUILTINS.get(name)
+
+
+def _constant(ctx: Elaboration, home: FileScope, item: tree.Const) -> Anything:
+    """The value of a file's constant, evaluated when it is first named."""
+    name = item.name.text
+    if name not in home.constants:
+        home.constants[name] = Poison()  # a constant that needs itself
+        frame = Frame(home, "file", ctx.file_place(name))
+        try:
+            home.constants[name] = ctx.evaluate(item.value, frame, name)
+        except Poisoned:
+            pass
+    value: Anything = home.constants[name]  # type: ignore[assignment]  # filled here only
+    return value
+
+
+# Operators -------------------------------------------------------------------------------------------------------------
+
+
+def condition(ctx: Elaboration, node: tree.Expression, frame: Frame) -> bool:
+    """The value of a condition, which must be known at compile time."""
+    value = ctx.evaluate(node, frame)
+    if isinstance(value, bool):
+        return value
+    on_tensor = isinstance(value, Tensor)
+    raise ctx.fail(
+        "E0210",
+        "a condition is true or false at compile time",
+        node.span,
+        f"this is {describe(value)}" + (", known only when the program runs" if on_tensor else ""),
+        help="on tensors use where(condition, a, b)" if on_tensor else "compare it with something",
+    )
+
+
+def _logical(ctx: Elaboration, node: tree.Logical, frame: Frame, hint: str) -> Anything:
+    left = ctx.evaluate(node.left, frame)
+    if isinstance(left, bool) and left == (node.operator == "or"):
+        return left
+    right = ctx.evaluate(node.right, frame)
+    if isinstance(left, bool) and isinstance(right, bool | Tensor):
+        return right
+    for value, part in ((left, node.left), (right, node.right)):
+        if not isinstance(value, bool) and not (isinstance(value, Tensor) and value.type.element == "bool"):
+            raise ctx.fail(
+                "E0210",
+                f"`{node.operator}` joins truth values, and this is {describe(value)}",
+                part.span,
+                help="compare it with something",
+            )
+    if isinstance(right, bool):
+        return left if right == (node.operator == "and") else right
+    x, y = operators.operands(ctx, "combine", (left, node.left.span), (right, node.right.span), node.span)
+    args = [(x, node.left.span), (y, node.right.span)]
+    return operators.pointwise(ctx, operators.LOGICAL[node.operator], "combine", args, node.span, hint)
+
+
+def _binary(ctx: Elaboration, node: tree.Compare | tree.Binary, frame: Frame, hint: str) -> Anything:
+    left, right = evaluate_all(ctx, (node.left, node.right), frame)
+    if node.operator == "*" and is_applicable(right) and isinstance(left, int) and not isinstance(left, bool):
+        return repeat(ctx, node.left, node.right, frame)
+    operand_left, operand_right = (left, node.left.span), (right, node.right.span)
+    if node.operator == "@":
+        return product(ctx, operand_left, operand_right, node.span, hint)
+    return operators.binary(ctx, node.operator, operand_left, operand_right, node.span, hint)
+
+
+def _unary(ctx: Elaboration, node: tree.Unary, frame: Frame, hint: str) -> Anything:
+    value = ctx.evaluate(node.operand, frame)
+    if node.operator == "not":
+        if isinstance(value, bool):
+            return not value
+        if isinstance(value, Tensor) and value.type.element == "bool":
+            return ctx.op("not", [value], node.span, hint=hint)
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        return -value
+    elif isinstance(value, Tensor) and value.type.element != "bool":
+        return ctx.op("neg", [value], node.span, hint=hint)
+    raise ctx.fail("E0210", f"`{node.operator}` does not take {describe(value)}", node.span)
+
+
+def repeat(ctx: Elaboration, count: tree.Expression, layer: tree.Expression, frame: Frame) -> Stages:
+    """`n * layer`: the layer's expression evaluated anew n times."""
+    times = ctx.evaluate(count, frame)
+    if isinstance(times, bool) or not isinstance(times, int) or not 0 <= times <= LONGEST:
+        raise ctx.fail("E0211", f"a layer is repeated an integer number of times, and this is {describe(times)}", count.span)
+    stages = []
+    for _ in range(times):
+        stage = ctx.evaluate(layer, frame)
+        if not is_applicable(stage):
+            raise ctx.fail("E0407", f"a layer or function is wanted, and this is {describe(stage)}", layer.span)
+        stages.append(stage)
+    return Stages(tuple(stages))
+
+
+def _chain(ctx: Elaboration, node: tree.Chain, frame: Frame, hint: str) -> Anything:
+    value = ctx.evaluate(node.value, frame)
+    if is_applicable(value):
+        return Stages((value, *evaluate_all(ctx, node.stages, frame)))
+    for stage in node.stages:
+        value = pipe(ctx, value, stage, frame, hint if stage is node.stages[-1] else "")
+    return value
+
+
+# Records and attributes ------------------------------------------------------------------------------------------------
+
+
+def _record(ctx: Elaboration, node: tree.Record, frame: Frame) -> Record:
+    """Each entry apart: a failed one is poison."""
+    entries: dict[str, Anything] = {}
+    spans = {}
+    for entry in node.entries:
+        if entry.path in entries:
+            raise ctx.fail("E0303", f"`{entry.path}` stands twice in one record", entry.span)
+        try:
+            entries[entry.path] = ctx.evaluate(entry.value, frame, entry.path)
+        except Poisoned:
+            entries[entry.path] = Poison()
+        spans[entry.path] = entry.span
+    return Record(entries, spans)
+
+
+def _attribute(ctx: Elaboration, node: tree.Attribute, frame: Frame) -> Anything:
+    value = ctx.evaluate(node.value, frame)
+    name = node.name.text
+    match value:
+        case ModuleValue(home=home):
+            item = home.items.get(name)
+            if item is not None:
+                found = in_file(ctx, home, name)
+                if isinstance(found, Poison):
+                    raise Poisoned
+                return found
+            known: Sequence[str] = tuple(home.items)
+        case Record(entries=entries):
+            if name in entries:
+                if isinstance(entries[name], Poison):
+                    raise Poisoned
+                return entries[name]
+            known = tuple(entries)
+        case Configured():
+            return _of_layer(ctx, value, node)
+        case _ if hasattr(value, "names") and hasattr(value, "values"):
+            if name in value.names:
+                return value.values[value.names.index(name)]
+            known = value.names
+        case _:
+            known = ()
+    raise ctx.fail(
+        "E0306",
+        f"{describe(value)} has no `{name}`",
+        node.name.span,
+        help="it has " + ", ".join(f"`{each}`" for each in known) if known else None,
+    )
+
+
+def _of_layer(ctx: Elaboration, layer: Configured, node: tree.Attribute) -> Anything:
+    """A parameter or a configuration value of a layer."""
+    name = node.name.text
+    if layer.path is not None:
+        parameter = ctx.parameters.get(".".join((*layer.path, name)))
+        if parameter is not None:
+            return parameter
+    whole = configure(ctx, layer)
+    if name in whole:
+        return whole[name]
+    raise ctx.fail(
+        "E0306",
+        f"{describe(layer)} has no `{name}`",
+        node.name.span,
+        help="its parameters exist once it has been applied" if layer.path is None else None,
+    )

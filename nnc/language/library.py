@@ -1,0 +1,59 @@
+"""The standard library: one definition a file, found by its name.
+
+A name is looked up among the file names, and only the file that has it is parsed; a parsed file is kept for the life of the
+process. Nothing is read before a name asks for it.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from pathlib import Path
+
+from nnc.base.diagnostic import Reporter
+from nnc.base.source import Source
+from nnc.language.files import FileScope, file_scope
+from nnc.syntax.parse import parse
+
+FOLDER = Path(__file__).resolve().parent.parent / "library"
+
+_DEFINITION = re.compile(r"^(?:fn|layer|model|metric|optimizer) +(\w+)", re.MULTILINE)
+
+
+def _key(name: str) -> str:
+    """What a definition's name and the name of its file have in common: `RMSprop`, `rmsprop.nn`."""
+    return name.replace("_", "").lower()
+
+
+@lru_cache(maxsize=1)
+def _index() -> dict[str, tuple[Path, ...]]:
+    found: dict[str, tuple[Path, ...]] = {}
+    for path in sorted(FOLDER.glob("*/*.nn")):
+        key = _key(path.stem)
+        found[key] = (*found.get(key, ()), path)
+    return found
+
+
+@lru_cache(maxsize=None)
+def _load(path: Path) -> FileScope:
+    text = path.read_text(encoding="utf-8")
+    reporter = Reporter()
+    module = parse(Source(f"nnc/library/{path.parent.name}/{path.name}", text), reporter)
+    reporter.raise_errors()
+    return file_scope(module, is_library=True)
+
+
+def find(name: str) -> FileScope | None:
+    """The library file that defines `name`, parsed; None where there is none. Raises ProgramError for a broken library."""
+    for path in _index().get(_key(name), ()):
+        scope = _load(path)
+        if name in scope.items:
+            return scope
+    return None
+
+
+@lru_cache(maxsize=1)
+def names() -> tuple[str, ...]:
+    """The names of all definitions, for suggestions; reads every file, but parses none."""
+    texts = (path.read_text(encoding="utf-8") for paths in _index().values() for path in paths)
+    return tuple(name for text in texts for name in _DEFINITION.findall(text))

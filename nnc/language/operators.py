@@ -1,0 +1,183 @@
+"""Operators on abstract values: element types, broadcasting, and what to say when they do not fit (section 3).
+
+In: evaluated operands with their places. Out: a compile-time value where both are, else a tensor of the program.
+"""
+
+from __future__ import annotations
+
+from nnc.base.diagnostic import Label
+from nnc.base.source import Span
+from nnc.language import constants
+from nnc.language.context import Elaboration
+from nnc.language.values import Anything, Poisoned, Tensor, describe, is_number, spell
+from nnc.tensor.types import TensorType, TypeMismatch
+
+ARITHMETIC = {"+": "add", "-": "sub", "*": "mul", "/": "div", "//": "floordiv", "%": "mod", "^": "pow"}
+COMPARISON = {"==": "eq", "!=": "ne", "<": "lt", "<=": "le", ">": "gt", ">=": "ge"}
+LOGICAL = {"and": "and", "or": "or"}
+
+_DOING = {
+    "+": "add",
+    "-": "subtract",
+    "*": "multiply",
+    "/": "divide",
+    "//": "divide",
+    "%": "take the remainder of",
+    "^": "raise",
+}
+
+Operand = tuple[Anything, Span]
+
+
+def doing(operator: str) -> str:
+    """What an operator does, as a verb."""
+    return _DOING.get(operator, "compare" if operator in COMPARISON else f"apply `{operator}` to")
+
+
+def binary(ctx: Elaboration, operator: str, left: Operand, right: Operand, span: Span, hint: str = "") -> Anything:
+    """`left operator right` for arithmetic and comparisons. Raises Poisoned."""
+    (a, _), (b, _) = left, right
+    if not isinstance(a, Tensor) and not isinstance(b, Tensor):
+        return _fold(ctx, operator, a, b, span)
+    if operator in ("in", "not in"):
+        raise ctx.fail(
+            "E0210", f"`{operator}` looks into a compile-time list", span, f"{describe(a)} {operator} {describe(b)}"
+        )
+    if operator in ("==", "!=") and (a is None or b is None):
+        return operator == "!="
+    x, y = operands(ctx, f"{doing(operator)}", left, right, span)
+    if operator in ARITHMETIC and x.type.element == "bool":
+        raise ctx.fail(
+            "E0203",
+            f"cannot {doing(operator)} truth values",
+            span,
+            f"{spell(x.type)} {operator} {spell(y.type)}",
+            help="make numbers of them: float(x)",
+        )
+    primitive = ARITHMETIC.get(operator) or COMPARISON[operator]
+    return pointwise(ctx, primitive, doing(operator), [(x, left[1]), (y, right[1])], span, hint)
+
+
+def _fold(ctx: Elaboration, operator: str, a: Anything, b: Anything, span: Span) -> Anything:
+    try:
+        if operator in ARITHMETIC:
+            return constants.arithmetic(operator, a, b)
+        return constants.compare(operator, a, b)
+    except constants.ConstantError as error:
+        code = "E0413" if is_number(a) and is_number(b) else "E0210"
+        raise ctx.fail(code, f"this has no value: {error}", span) from None
+
+
+def operands(ctx: Elaboration, verb: str, left: Operand, right: Operand, span: Span) -> tuple[Tensor, Tensor]:
+    """Both operands as tensors of one element type; arithmetic on an index is i32. Raises Poisoned."""
+    (a, a_span), (b, b_span) = left, right
+    for value, place in (left, right):
+        if not isinstance(value, Tensor | bool) and not is_number(value):
+            raise ctx.fail(
+                "E0210", f"cannot {verb} {describe(a)} and {describe(b)}", span, others=(Label(place, describe(value)),)
+            )
+    if isinstance(a, Tensor):
+        element = a.type.element
+    else:
+        assert isinstance(b, Tensor), "one operand is a tensor"
+        element = b.type.element
+    x = a if isinstance(a, Tensor) else number(ctx, a, element, a_span)
+    y = b if isinstance(b, Tensor) else number(ctx, b, element, b_span)
+    if x.type.element != y.type.element and not _both_counted(x, y):
+        raise ctx.fail(
+            "E0203",
+            f"cannot {verb} {spell(x.type)} and {spell(y.type)}: the element types differ",
+            span,
+            others=(*origin(ctx, x), *origin(ctx, y)),
+            help=_conversion(x, y),
+        )
+    return x, y
+
+
+def _both_counted(x: Tensor, y: Tensor) -> bool:
+    """An index meets any i32 and i64."""
+    counted = {x.type.element, y.type.element} <= {"i32", "i64"}
+    return counted and (x.type.bound is not None or y.type.bound is not None)
+
+
+def _conversion(x: Tensor, y: Tensor) -> str:
+    plain = x if not x.type.is_float else y
+    return f"convert one of them: float({plain.hint})" if plain.hint.isidentifier() else "convert one of them: float(...)"
+
+
+def number(ctx: Elaboration, value: Anything, element: str, span: Span) -> Tensor:
+    """A compile-time number as a tensor of the element type it meets. A fraction meeting integers is an error."""
+    if isinstance(value, bool):
+        if element != "bool":
+            raise ctx.fail("E0203", f"cannot combine {describe(value)} with {element} numbers", span)
+        return ctx.constant(value, element, span)
+    if not is_number(value):
+        raise ctx.fail("E0210", f"a number is wanted here, and this is {describe(value)}", span)
+    assert isinstance(value, int | float), "is_number"
+    integral = TensorType(element).is_integer
+    if element == "bool" or (integral and value != int(value) if abs(value) != float("inf") else integral):
+        raise ctx.fail(
+            "E0208",
+            f"{describe(value)} meets {'truth values' if element == 'bool' else 'integers'}",
+            span,
+            f"`{constants.write(value)}` cannot become {element}",
+            help="convert the tensor first: float(x)",
+        )
+    return ctx.constant(int(value) if integral else float(value), element, span)
+
+
+def pointwise(
+    ctx: Elaboration, primitive: str, verb: str, args: list[tuple[Tensor, Span]], span: Span, hint: str = ""
+) -> Tensor:
+    """A pointwise primitive on tensors; operands that do not broadcast are reported with both shapes. Raises Poisoned."""
+    try:
+        return ctx.op(primitive, [value for value, _ in args], span, hint=hint)
+    except TypeMismatch as mismatch:
+        values = [value for value, _ in args]
+        clash = next((c for i, x in enumerate(values) for y in values[i + 1 :] if (c := _clash(x, y))), None)
+        if clash is None:
+            raise ctx.fail("E0207", f"cannot {verb} these: {mismatch}", span, others=origins(ctx, values)) from None
+        raise _broadcast_error(ctx, verb, clash, span) from None
+
+
+Clash = tuple[Tensor, Tensor, int]
+
+
+def _clash(x: Tensor, y: Tensor) -> Clash | None:
+    """The last axis at which two tensors do not broadcast, counted from the end."""
+    a, b = x.type.shape, y.type.shape
+    for axis in range(1, min(len(a), len(b)) + 1):
+        if a[-axis] != b[-axis] and 1 not in (a[-axis], b[-axis]):
+            return x, y, -axis
+    return None
+
+
+def _broadcast_error(ctx: Elaboration, verb: str, clash: Clash, span: Span) -> Poisoned:
+    x, y, axis = clash
+    a, b = x.type.shape[axis], y.type.shape[axis]
+    joint = "by" if verb in ("divide", "multiply") else "to the power of" if verb == "raise" else "and"
+    return ctx.fail(
+        "E0201",
+        f"cannot {verb} {spell(x.type)} {joint} {spell(y.type)}",
+        span,
+        f"axis {axis}: {a} here, {b} there",
+        others=(*origin(ctx, x), *origin(ctx, y)),
+        help=f"make axis {axis} equal on both sides, or 1 on one of them",
+    )
+
+
+def origin(ctx: Elaboration, value: Tensor) -> tuple[Label, ...]:
+    """Where a tensor was made, with its type, where that is known."""
+    if value.span is None:
+        return ()
+    return (Label(value.span, f"{called(ctx, value)} is {spell(value.type)}"),)
+
+
+def origins(ctx: Elaboration, values: list[Tensor]) -> tuple[Label, ...]:
+    """Where several tensors were made."""
+    return tuple(label for value in values for label in origin(ctx, value))
+
+
+def called(ctx: Elaboration, value: Tensor) -> str:
+    """A tensor by the name a user knows it by, or `this`."""
+    return f"`{value.hint}`" if ctx.is_named(value) else "this"

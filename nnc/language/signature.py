@@ -1,0 +1,272 @@
+"""Signatures: types as written, and their unification with what is given.
+
+In: the parameters or results of a definition with their types, and values. Out: the dimensions' names bound in the frame.
+Plain names bind first; every other dimension is then evaluated and compared. `...` stands for the same axes throughout.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from nnc.base.diagnostic import Label
+from nnc.base.source import Span
+from nnc.language.context import LARGEST_DIMENSION, Elaboration
+from nnc.language.operators import called, origin
+from nnc.language.scope import Frame
+from nnc.language.suggest import nearest
+from nnc.language.values import Anything, Poisoned, Tensor, describe, is_number, spell
+from nnc.syntax import tree
+from nnc.tensor.types import TensorType
+
+ELEMENTS = {name: name for name in ("f32", "f16", "bf16", "u8", "i32", "i64", "bool")} | {"float": "f32"}
+INDEX = "index"
+INDEX_ELEMENT = "i64"
+KINDS = ("int", "number", "bool", "string", "list", "function", "layer")
+TYPE_NAMES = (*ELEMENTS, INDEX, *KINDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A value that meets a declared type. `name` is the parameter's or result's, `span` the place of the value."""
+
+    name: str
+    type: tree.TypeExpr
+    value: Tensor
+    span: Span
+
+
+@dataclass(slots=True)
+class Unifier:
+    """The state of one unification: what the dimensions' names stand for, and who bound them."""
+
+    ctx: Elaboration
+    frame: Frame
+    what: str  # "`Dense`"
+    rest: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    bound_by: dict[str, Slot] = field(default_factory=dict)
+
+    def run(self, slots: list[Slot], closing: bool = False) -> None:
+        """Binds all plain names, then compares the other dimensions. `closing` marks the results of a definition."""
+        for slot in slots:
+            self._kind(slot, closing)
+        checks = [check for slot in slots for check in self._bind(slot, closing)]
+        for slot, axis, expression in checks:
+            wanted = dimension(self.ctx, self.frame, expression)
+            found = slot.value.type.shape[axis]
+            if wanted != found:
+                raise self._mismatch(slot, axis, wanted, _written(expression), closing)
+
+    # The parts of a type -----------------------------------------------------------------------------------------------
+
+    def _kind(self, slot: Slot, closing: bool) -> None:
+        ctx, written, given = self.ctx, slot.type, slot.value.type
+        name = written.name.text
+        if name == INDEX:
+            if given.bound is None:
+                raise self._wrong_kind(slot, "integers of known range", closing)
+            bound = self._bound(slot, written.argument)
+            if bound != given.bound:
+                raise ctx.fail(
+                    "E0204",
+                    f"{self._subject(slot, closing)} is index({bound}), and {called(ctx, slot.value)} is {spell(given)}",
+                    slot.span,
+                    others=origin(ctx, slot.value),
+                )
+            return
+        if name not in ELEMENTS:
+            raise type_error(ctx, written, tensors_only=True)
+        element = ELEMENTS[name]
+        if given.element != element and not (given.is_float and element == "f32"):
+            raise self._wrong_kind(slot, name, closing)
+
+    def _bound(self, slot: Slot, argument: tree.Expression | None) -> int:
+        given = slot.value.type.bound
+        assert given is not None, "checked by the caller"
+        if argument is None:
+            return given
+        if isinstance(argument, tree.Name) and self.frame.find(argument.text) is None and not self._in_file(argument):
+            self.frame.bind(argument.text, given, argument.span)
+            self.bound_by[argument.text] = slot
+            return given
+        return dimension(self.ctx, self.frame, argument)
+
+    def _bind(self, slot: Slot, closing: bool) -> list[tuple[Slot, int, tree.Expression]]:
+        """Binds the plain names of one type; what is left to compare is given back."""
+        dims, shape = slot.type.dims or (), slot.value.type.shape
+        before, rest, after = _parts(dims)
+        for dim in dims:
+            if isinstance(dim, tree.Ragged):
+                raise self.ctx.unsupported("ragged axes are", dim.span)
+        if len(shape) < len(before) + len(after) or (rest is None and len(shape) != len(dims)):
+            raise self._wrong_rank(slot, len(before) + len(after), rest is not None, closing)
+        if rest is not None:
+            self._bind_rest(slot, rest, len(before), len(shape) - len(after), closing)
+        checks = []
+        places = [*enumerate(before), *((axis - len(after), dim) for axis, dim in enumerate(after))]
+        for axis, dim in places:
+            assert not isinstance(dim, tree.Rest | tree.Ragged), "taken out above"
+            known = self.frame.find(dim.text) if isinstance(dim, tree.Name) else None
+            if not isinstance(dim, tree.Name) or known is not None or self._in_file(dim):
+                checks.append((slot, axis, dim))
+                continue
+            self.frame.bind(dim.text, shape[axis], dim.span)
+            self.bound_by[dim.text] = slot
+        return checks
+
+    def _bind_rest(self, slot: Slot, rest: tree.Rest, start: int, stop: int, closing: bool) -> None:
+        key = rest.name.text if rest.name is not None else "..."
+        axes = slot.value.type.shape[start:stop]
+        known: Anything = self.rest.get(key)
+        if known is None and rest.name is not None and (binding := self.frame.find(key)) is not None:
+            known = binding.value
+        if known is None:
+            self.rest[key] = axes
+            self.bound_by[key] = slot
+            if rest.name is not None:
+                self.frame.bind(key, axes, rest.span)
+        elif known != axes:
+            raise self._rest_mismatch(slot, key, axes, closing)
+
+    def _in_file(self, name: tree.Name) -> bool:
+        item = self.frame.home.items.get(name.text)
+        return isinstance(item, tree.Const)
+
+    # What is said ------------------------------------------------------------------------------------------------------
+
+    def _subject(self, slot: Slot, closing: bool) -> str:
+        return f"the result `{slot.name}` of {self.what}" if closing else f"`{slot.name}` of {self.what}"
+
+    def _wrong_kind(self, slot: Slot, wanted: str, closing: bool) -> Poisoned:
+        ctx, given = self.ctx, slot.value.type
+        text = f"{self._subject(slot, closing)} is {_written(slot.type)}, and {called(ctx, slot.value)} is {spell(given)}"
+        return ctx.fail(
+            "E0205" if closing else "E0204",
+            text,
+            slot.span,
+            f"{wanted} wanted here",
+            others=origin(ctx, slot.value),
+            help=_kind_help(ctx, slot, wanted),
+        )
+
+    def _wrong_rank(self, slot: Slot, wanted: int, at_least: bool, closing: bool) -> Poisoned:
+        ctx, given = self.ctx, slot.value.type
+        count = f"{'at least ' if at_least else ''}{wanted} {'axis' if wanted == 1 else 'axes'}"
+        return ctx.fail(
+            "E0205" if closing else "E0202",
+            f"{self._subject(slot, closing)} is {_written(slot.type)}, and {called(ctx, slot.value)} is {spell(given)}",
+            slot.span,
+            f"{count} wanted, {given.rank} found",
+            others=origin(ctx, slot.value),
+        )
+
+    def _mismatch(self, slot: Slot, axis: int, wanted: int, written: str, closing: bool) -> Poisoned:
+        ctx, given = self.ctx, slot.value.type
+        found = given.shape[axis]
+        last = axis if axis < 0 else axis - given.rank
+        size = written if written == str(wanted) else f"{written} = {wanted}"
+        others = [*origin(ctx, slot.value)]
+        source = self.bound_by.get(written)
+        if source is not None and source.value is not slot.value:
+            others += [Label(source.value.span, f"`{written}` is {wanted} here")] if source.value.span else []
+        return ctx.fail(
+            "E0205" if closing else "E0202",
+            f"{self._subject(slot, closing)} is {_written(slot.type)}, and {called(ctx, slot.value)} is {spell(given)}",
+            slot.span,
+            f"axis {last}: {size} wanted, {found} found",
+            others=tuple(others),
+            help=f"end with {wanted} outputs instead of {found}" if closing and last == -1 else None,
+        )
+
+    def _rest_mismatch(self, slot: Slot, key: str, axes: tuple[int, ...], closing: bool) -> Poisoned:
+        ctx = self.ctx
+        other = self.bound_by.get(key)
+        others = [*origin(ctx, slot.value)]
+        if other is not None:
+            others += origin(ctx, other.value)
+        wanted = f"as `{other.name}` is {spell(other.value.type)}" if other is not None else "elsewhere in the signature"
+        return ctx.fail(
+            "E0205" if closing else "E0202",
+            f"{self._subject(slot, closing)} is {spell(slot.value.type)}, which does not fit: {wanted}",
+            slot.span,
+            f"`{key}` is {list(axes)} here",
+            others=tuple(others),
+        )
+
+
+def _parts(dims: tuple[tree.Dimension, ...]) -> tuple[list[tree.Dimension], tree.Rest | None, list[tree.Dimension]]:
+    """What is written before `...`, `...` itself, and what is after it; of two `...` the first counts."""
+    for place, dim in enumerate(dims):
+        if isinstance(dim, tree.Rest):
+            return list(dims[:place]), dim, list(dims[place + 1 :])
+    return list(dims), None, []
+
+
+def _kind_help(ctx: Elaboration, slot: Slot, wanted: str) -> str | None:
+    given = slot.value.type
+    name = slot.value.hint if ctx.is_named(slot.value) else "x"
+    if wanted == "float" and given.bound is not None:
+        if "target" in ctx.origins.get(slot.value, ()):
+            return "the prediction comes first, then the target"
+        return f"make vectors of the labels, one_hot({name}, {given.bound}), or numbers, float({name})"
+    if wanted == "float":
+        return f"convert it: float({name})"
+    return None
+
+
+def _written(node: tree.TypeExpr | tree.Expression) -> str:
+    return " ".join(node.span.text.split())
+
+
+def dimension(ctx: Elaboration, frame: Frame, node: tree.Expression) -> int:
+    """The size that a dimension's expression gives. Raises Poisoned where it is no positive integer."""
+    value = ctx.evaluate(node, frame)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ctx.fail(
+            "E0211",
+            f"a dimension is a positive integer, and this is {describe(value)}",
+            node.span,
+            help="divide with `//`, which gives an integer" if is_number(value) else None,
+        )
+    if not 1 <= value <= LARGEST_DIMENSION:
+        raise ctx.fail(
+            "E0211", f"a dimension is a positive integer below 2^31, and this is {value:,}", node.span
+        )
+    return value
+
+
+def declared(ctx: Elaboration, frame: Frame, written: tree.TypeExpr, batched: bool) -> TensorType:
+    """The tensor type that is written, with every dimension known. Raises Poisoned."""
+    name = written.name.text
+    shape: list[int] = []
+    for dim in written.dims or ():
+        if isinstance(dim, tree.Ragged):
+            raise ctx.unsupported("ragged axes are", dim.span)
+        if isinstance(dim, tree.Rest):
+            known = frame.find(dim.name.text) if dim.name is not None else None
+            if known is None or not isinstance(known.value, tuple):
+                raise ctx.fail("E0211", "these axes are not known here", dim.span)
+            shape.extend(size for size in known.value if isinstance(size, int))
+            continue
+        shape.append(dimension(ctx, frame, dim))
+    if name == INDEX:
+        if written.argument is None:
+            raise ctx.fail("E0412", "`index` needs its range", written.span, help="write index(10) for 0 .. 9")
+        bound = dimension(ctx, frame, written.argument)
+        return TensorType(INDEX_ELEMENT, tuple(shape), batched, bound)
+    if name not in ELEMENTS:
+        raise type_error(ctx, written, tensors_only=True)
+    return TensorType(ELEMENTS[name], tuple(shape), batched)
+
+
+def type_error(ctx: Elaboration, written: tree.TypeExpr, tensors_only: bool) -> Poisoned:
+    """Reports a type's name that does not exist, or does not stand for tensors."""
+    name = written.name.text
+    if tensors_only and name in KINDS:
+        return ctx.fail("E0412", f"`{name}` is for configuration, not for tensors", written.name.span, help="write float[...]")
+    near = nearest(name, TYPE_NAMES)
+    return ctx.fail(
+        "E0412",
+        f"there is no type `{name}`",
+        written.name.span,
+        help=f"did you mean `{near}`?" if near else "the types are " + ", ".join(ELEMENTS) + ", index(n)",
+    )

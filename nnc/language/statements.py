@@ -1,0 +1,106 @@
+"""Statements of a block, in order. A statement that fails binds its names to poison, and the next one is tried."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import assert_never
+
+from nnc.language import lists
+from nnc.language.context import Elaboration
+from nnc.language.initialize import parameter
+from nnc.language.naming import Place
+from nnc.language.scope import Frame
+from nnc.language.signature import declared
+from nnc.language.values import Anything, Configured, Poison, Poisoned, Tensor, describe
+from nnc.syntax import tree
+
+
+def run(ctx: Elaboration, block: tree.Block, frame: Frame, hints: Mapping[str, str]) -> None:
+    """Evaluates a block into its frame. `hints` rename results: `y` of a layer is `hidden` where it is applied."""
+    outer = frame.place
+    poisoned = False
+    for statement in block.statements:
+        names = assigned(statement)
+        frame.place = Place((*outer.path, "_".join(n.text for n in names if n.text != "_") or "value")) if names else outer
+        try:
+            _statement(ctx, statement, frame, hints)
+        except Poisoned:
+            poisoned = poisoned or not names
+            for name in names:
+                frame.bind(name.text, Poison(), name.span)
+    frame.place = outer
+    if poisoned:
+        raise Poisoned
+
+
+def assigned(statement: tree.Statement) -> tuple[tree.Name, ...]:
+    """The names that a statement binds."""
+    match statement:
+        case tree.Assign(names=names):
+            return names
+        case tree.ParamStmt(name=name) | tree.StateStmt(name=name) | tree.TargetStmt(name=name):
+            return (name,)
+        case tree.Scan(carries=carries):
+            return tuple(carry.name for carry in carries)
+        case tree.Penalty() | tree.Assert():
+            return ()
+        case _:
+            assert_never(statement)
+
+
+def _statement(ctx: Elaboration, statement: tree.Statement, frame: Frame, hints: Mapping[str, str]) -> None:
+    match statement:
+        case tree.Assign():
+            assign(ctx, statement, frame, hints)
+        case tree.ParamStmt():
+            type = declared(ctx, frame, statement.type, batched=False)
+            frame.place = Place(frame.place.path[:-1])
+            value = parameter(ctx, statement, type, frame)
+            remember(ctx, frame, value)
+            frame.bind(statement.name.text, value, statement.name.span)
+        case tree.Assert():
+            _assert(ctx, statement, frame)
+        case tree.Penalty():
+            raise ctx.unsupported("`penalty` is", statement.span)
+        case tree.Scan():
+            raise ctx.unsupported("`scan` is", statement.span)
+        case tree.StateStmt():
+            raise ctx.unsupported("`state` in a layer is", statement.span)
+        case tree.TargetStmt():
+            raise ctx.fail("E0506", "a `target` belongs to a `train` block", statement.span)
+        case _:
+            assert_never(statement)
+
+
+def assign(ctx: Elaboration, node: tree.Assign, frame: Frame, hints: Mapping[str, str]) -> Anything:
+    """`names = value`. A layer assigned alone takes the name."""
+    first = node.names[0].text
+    if node.names[0].primed:
+        raise ctx.unsupported("`state` in a layer is", node.span)
+    hint = hints.get(first, first) if len(node.names) == 1 and first != "_" else ""
+    value = ctx.evaluate(node.value, frame, hint)
+    if isinstance(value, Configured) and value.place is frame.place and value.path is None:
+        value.path = frame.place.path
+    lists.unpack(ctx, node.names, value, frame, node.span)
+    for name in node.names:
+        binding = frame.names.get(name.text)
+        if binding is not None:
+            remember(ctx, frame, binding.value)
+    return value
+
+
+def remember(ctx: Elaboration, frame: Frame, value: Anything) -> None:
+    """Notes that a variable of the user's holds the tensor, so that messages may call it by its name."""
+    if isinstance(value, Tensor) and not frame.home.is_library:
+        ctx.named.add(value)
+
+
+def _assert(ctx: Elaboration, node: tree.Assert, frame: Frame) -> None:
+    value = ctx.evaluate(node.condition, frame)
+    if not isinstance(value, bool):
+        raise ctx.fail("E0210", f"a condition is true or false at compile time, and this is {describe(value)}", node.span)
+    if value:
+        return
+    message = ctx.evaluate(node.message, frame) if node.message is not None else None
+    text = message if isinstance(message, str) else " ".join(node.condition.span.text.split())
+    raise ctx.fail("E0414", text, node.condition.span, "this must hold, and does not")

@@ -1,0 +1,240 @@
+"""The `train` block: its settings, the loss to minimise, the metrics to report (section 6).
+
+In: the frame of the block, with the model's inputs, results and targets bound. Out: the loss as a common scalar of the
+program, and the accumulators that `fit` reads once an epoch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from nnc.base.source import Span
+from nnc.language.context import Elaboration
+from nnc.language.naming import Place
+from nnc.language.operators import number
+from nnc.language.optimize import compile_optimizer
+from nnc.language.scope import Frame
+from nnc.language.settings import LOSS, METRICS, NAMES, OPTIMIZER, PENDING, PLAIN
+from nnc.language.statements import run
+from nnc.language.values import (
+    Anything,
+    Poison,
+    Poisoned,
+    Record,
+    Tensor,
+    describe,
+    is_applicable,
+    is_number,
+    spell,
+)
+from nnc.syntax import tree
+from nnc.tensor.program import Optimizer, Report
+
+COUNT, WEIGHT_SUM = "count", "weight"
+TAKEN = (LOSS, COUNT, WEIGHT_SUM)
+
+
+@dataclass(slots=True)
+class Training:
+    """What the block came to: plain settings with their places, the loss, the accumulators in order, the reports."""
+
+    values: dict[str, Anything] = field(default_factory=dict)
+    spans: dict[str, Span] = field(default_factory=dict)
+    loss: Tensor | None = None
+    accumulators: dict[str, Tensor] = field(default_factory=dict)
+    reports: list[Report] = field(default_factory=list)
+    optimizer: Optimizer | None = None
+
+
+def train_block(ctx: Elaboration, node: tree.Train, frame: Frame, weight: Tensor) -> Training:
+    """Elaborates the block; what fails is reported, and the rest is tried all the same."""
+    found = Training()
+    settings: dict[str, tree.Assign] = {}
+    for statement in node.body.statements:
+        name = statement.names[0].text if isinstance(statement, tree.Assign) and len(statement.names) == 1 else None
+        if isinstance(statement, tree.Assign) and name in NAMES:
+            settings.setdefault(str(name), statement)
+        elif not isinstance(statement, tree.TargetStmt):
+            _guarded(ctx, lambda s=statement: run(ctx, tree.Block((s,), s.span), frame, {}))  # type: ignore[misc]
+    for name, statement in settings.items():
+        found.spans[name] = statement.value.span
+        _guarded(ctx, lambda n=name, s=statement: _setting(ctx, n, s, frame, found, weight))  # type: ignore[misc]
+    _check_present(ctx, node, settings)
+    return found
+
+
+def _guarded(ctx: Elaboration, action: object) -> None:
+    try:
+        action()  # type: ignore[operator]
+    except Poisoned:
+        ctx.failed = True
+
+
+def _check_present(ctx: Elaboration, node: tree.Train, settings: dict[str, tree.Assign]) -> None:
+    place = node.model.span
+    if LOSS not in settings:
+        ctx.fail("E0502", "this training has no loss", place, "`loss = ...` is missing in this block", help=_loss_help(node))
+    if OPTIMIZER not in settings:
+        ctx.fail(
+            "E0503",
+            "this training has no optimizer",
+            place,
+            "`optimizer = ...` is missing in this block",
+            help="add one: optimizer = Adam(learning_rate = 1e-3)",
+        )
+
+
+def _loss_help(node: tree.Train) -> str:
+    target = next((each.name.text for each in node.body.statements if isinstance(each, tree.TargetStmt)), "target")
+    return f"add one of prediction and target: loss = mean_squared_error(prediction, {target})"
+
+
+def _setting(
+    ctx: Elaboration, name: str, node: tree.Assign, frame: Frame, found: Training, weight: Tensor
+) -> None:
+    span = node.value.span
+    if name in PENDING:
+        raise ctx.unsupported(f"the setting `{name}` is", node.names[0].span)
+    if name == OPTIMIZER and ctx.mode != "train":
+        return
+    frame.place = Place((name,))
+    value = ctx.evaluate(node.value, frame, name)
+    if name == OPTIMIZER:
+        written = " ".join(span.text.split())
+        found.optimizer = compile_optimizer(ctx, value, span, frame, written)
+    elif name == LOSS:
+        _loss(ctx, value, span, found, weight)
+    elif name == METRICS:
+        _metrics(ctx, value, span, found, weight)
+    else:
+        setting = PLAIN[name]
+        if not setting.accepts(value):
+            raise ctx.fail("E0505", f"`{name}` is {setting.wanted}, and this is {describe(value)}", span)
+        found.values[name] = value
+
+
+# Loss ------------------------------------------------------------------------------------------------------------------
+
+
+def _loss(ctx: Elaboration, value: Anything, span: Span, found: Training, weight: Tensor) -> None:
+    terms = value.entries if isinstance(value, Record) else {"": value}
+    places = value.spans if isinstance(value, Record) else {"": span}
+    if not terms:
+        raise ctx.fail("E0507", "a loss has at least one term", span)
+    totals, means = [], []
+    count = _count(ctx, found, span)
+    poisoned = False
+    for name, term in terms.items():
+        try:
+            total, mean = _term(ctx, term, places[name], weight, count)
+        except Poisoned:
+            poisoned = True
+            continue
+        totals.append(total)
+        means.append(mean)
+        if name:
+            key = f"{name}_{LOSS}"
+            found.accumulators[key] = total
+            found.reports.append(Report(key, key, COUNT))
+    if poisoned:
+        raise Poisoned
+    found.loss = _added(ctx, means, span, LOSS)
+    found.accumulators = {LOSS: _added(ctx, totals, span, "loss_sum"), **found.accumulators}
+    found.reports.insert(0, Report(LOSS, LOSS, COUNT))
+
+
+def _count(ctx: Elaboration, found: Training, span: Span) -> Tensor:
+    if COUNT not in found.accumulators:
+        found.accumulators[COUNT] = ctx.op("batch_size", (), span, hint=COUNT)
+    return found.accumulators[COUNT]
+
+
+def _added(ctx: Elaboration, values: Sequence[Tensor], span: Span, hint: str) -> Tensor:
+    total = values[0]
+    for value in values[1:]:
+        total = ctx.op("add", [total, value], span, hint=hint)
+    return total
+
+
+def _term(ctx: Elaboration, value: Anything, span: Span, weight: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
+    """A term's weighted sum over the batch, and its mean. A common value counts as it stands."""
+    value = _numbers(ctx, value, span, LOSS, "E0507")
+    if not value.type.batched:
+        mean = _entries(ctx, value, span)
+        return ctx.op("mul", [mean, count], span, hint="loss_sum"), mean
+    total = _weighted(ctx, value, weight, span, "loss_sum")
+    return total, ctx.op("div", [total, count], span, hint=LOSS)
+
+
+def _numbers(ctx: Elaboration, value: Anything, span: Span, what: str, code: str) -> Tensor:
+    if isinstance(value, Poison):
+        raise Poisoned
+    if is_number(value):
+        return number(ctx, value, "f32", span)
+    if isinstance(value, Tensor) and (value.type.is_float or value.type.element == "bool"):
+        return value if value.type.is_float else ctx.op("convert", [value], span, {"element": "f32"}, value.hint)
+    found = spell(value.type) if isinstance(value, Tensor) else describe(value)
+    article = "a" if what != LOSS else "the"
+    raise ctx.fail(
+        code,
+        f"{article} {what} is made of real numbers, and this is {found}",
+        span,
+        help="apply it to prediction and target" if is_applicable(value) else None,
+    )
+
+
+def _entries(ctx: Elaboration, value: Tensor, span: Span) -> Tensor:
+    """The mean over a sample's entries."""
+    if not value.type.rank:
+        return value
+    with ctx.builder.at(ctx.user_span(span), ctx.scope):
+        return ctx.builder.mean(value)
+
+
+def _weighted(ctx: Elaboration, value: Tensor, weight: Tensor, span: Span, hint: str) -> Tensor:
+    """sum(weight * value) over the batch; entries of a sample are averaged first."""
+    each = _entries(ctx, value, span)
+    weighted = ctx.op("mul", [weight, each], span, hint=hint.replace("_sum", "_weighted"))
+    return ctx.op("sum", [weighted], span, {"axes": (), "batch": True}, hint)
+
+
+# Metrics ---------------------------------------------------------------------------------------------------------------
+
+
+def _metrics(ctx: Elaboration, value: Anything, span: Span, found: Training, weight: Tensor) -> None:
+    if not isinstance(value, Record):
+        raise ctx.fail(
+            "E0510",
+            f"`metrics` is a record, and this is {describe(value)}",
+            span,
+            help="name each of them: metrics = { accuracy: accuracy(prediction, target) }",
+        )
+    total = ctx.op("sum", [weight], span, {"axes": (), "batch": True}, "weight_sum")
+    _count(ctx, found, span)
+    found.accumulators[WEIGHT_SUM] = total
+    poisoned = False
+    for name, metric in value.entries.items():
+        place = value.spans[name]
+        try:
+            if name in TAKEN or name.endswith(f"_{LOSS}"):
+                raise ctx.fail("E0511", f"a metric cannot be called `{name}`", place, help="choose another name")
+            tensor = _numbers(ctx, metric, place, "metric", "E0510")
+        except Poisoned:
+            poisoned = True
+            continue
+        if tensor.type.batched:
+            found.accumulators[name] = _weighted(ctx, tensor, weight, place, f"{name}_sum")
+        else:
+            mean = _entries(ctx, tensor, place)
+            found.accumulators[name] = ctx.op("mul", [mean, total], place, hint=f"{name}_sum")
+        found.reports.append(Report(name, name, WEIGHT_SUM))
+    if poisoned:
+        raise Poisoned
+
+
+def swapped(origins: frozenset[str], other: frozenset[str]) -> bool:
+    """Whether the first of two values comes of the targets alone, and the second of the model."""
+    return origins == {"target"} and "prediction" in other
+
+
