@@ -163,6 +163,7 @@ def _kernel(state: Assignment, group: Group, work: Work, chosen: Tiles) -> Kerne
         group.ops[0] if group.kind in (KernelKind.PRODUCT, KernelKind.UPDATE) else None,
         group.domain,
         dict(group.axes),
+        dict(group.operands),
         chosen,
         _spans(ops),
     )

@@ -157,6 +157,7 @@ def _join_pick(fusion: Fusion, op: Op) -> bool:
     if not _fits(fusion, group, op.args[1], wanted):
         return False
     group.covered.add(last)
+    group.operands[op] = axes
     _join(fusion, group, op, axes[:-1])
     return True
 
@@ -200,6 +201,7 @@ def _join_reduction(
     fold = over_batch or not group.can_cover(places)
     if fold and (op.primitive not in FOLDS or not _may_fold(group, axes, places)):
         return False
+    group.operands[op] = axes
     if fold:
         group.folds.append((op, places))
         group.covered |= _spanned(group, places)

@@ -49,6 +49,7 @@ class Group:
     ops: list[Op] = field(default_factory=list)
     axes: dict[Value, AxisMap] = field(default_factory=dict)
     covered: set[int] = field(default_factory=set)  # domain axes that are reduced within a tile
+    operands: dict[Op, AxisMap] = field(default_factory=dict)  # the axis map of what a reduction reduces
     folds: list[tuple[Op, frozenset[int]]] = field(default_factory=list)  # with the domain axes each reduces
 
     # ------------------------------------------------------------------------------------------- pointwise

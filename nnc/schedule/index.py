@@ -14,10 +14,13 @@ from typing import TypeAlias
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """A tile's variable. `extent` bounds it (it runs over 0 .. extent-1); None where only the run time knows."""
+    """A tile's variable. `extent` bounds it (it runs over 0 .. extent-1); None where only the run time knows: then it
+    is below `each` times the number of samples. `padded`: its tiles reach beyond the end."""
 
     name: str
     extent: int | None
+    padded: bool = True
+    each: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +43,9 @@ class Remainder:
 class Looked:
     """An integer that a kernel loads or computes: a row number, a class. `key` tells two of them apart."""
 
-    key: int
-    name: str
-    variables: tuple[Variable, ...]
-    extent: int | None
+    key: object
+    variables: tuple[Variable, ...] = ()
+    extent: int | None = None
 
 
 Atom: TypeAlias = Variable | Quotient | Remainder | Looked

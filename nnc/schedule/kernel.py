@@ -118,6 +118,7 @@ class Kernel:
     domain: axes of the tile space in order. For a product: its result's axes.
     axes:   for each value that has its home in the tile, which domain axis each of its own axes is (None for a
             broadcast axis of size 1); the batch axis comes first for a batched value.
+    operands: likewise the axes of what each reduction reduces.
     """
 
     name: str
@@ -128,6 +129,7 @@ class Kernel:
     anchor: Op | None = None
     domain: tuple[DomainAxis, ...] = ()
     axes: dict[Value, tuple[int | None, ...]] | None = None
+    operands: dict[Op, tuple[int | None, ...]] | None = None
     tiles: Tiles = Tiles(1)
     spans: tuple[Span, ...] = ()
 

@@ -1,0 +1,117 @@
+"""What a program computes over its tile: a graph of nodes. Data only; `lower.py` makes it, `emit` prints it.
+
+A node's `dims` are the tile variables that it has an axis for, in the kernel's order; none for a scalar. `fills` says
+what stands in lanes beyond the end of a padded variable, where that is known: a sum over them then needs no mask.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from nnc.schedule.index import Index, Variable
+from nnc.schedule.kernel import Buffer
+
+Fills: TypeAlias = dict[Variable, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """0 <= index < size, or, with `every`, index % every == 0 too."""
+
+    index: Index
+    size: int
+    every: int = 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Node:
+    """The common part: `hint` is the name it would have, `element` its element type."""
+
+    dims: tuple[Variable, ...]
+    hint: str
+    element: str
+    fills: Fills = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Constant(Node):
+    value: bool | int | float = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Accumulator(Node):
+    """What the product template leaves for its epilogue."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Load(Node):
+    """buffer[index], `other` where a padded variable is beyond its end or a condition fails."""
+
+    buffer: Buffer | None = None
+    index: Index = Index()
+    conditions: tuple[Condition, ...] = ()
+    other: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Coordinate(Node):
+    """An index as a value."""
+
+    index: Index = Index()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Runtime(Node):
+    """A number that only the run time knows: "count", "cursor", "step", "tile", or "valid": rows within the batch."""
+
+    what: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Apply(Node):
+    """A primitive's text, with places {0}, {1} ... for its operands, spread to `dims`."""
+
+    form: str = ""
+    args: tuple[Node, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Inside(Node):
+    """The truth of conditions; `padding`: and of being within the ends of these variables."""
+
+    conditions: tuple[Condition, ...] = ()
+    padding: tuple[Variable, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reduce(Node):
+    """A reduction of `arg` over one of its variables; the form has the place {axis}."""
+
+    form: str = ""
+    arg: Node | None = None
+    over: Variable | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Store:
+    """value -> buffer[index], where all padded variables of the index are inside. `partial`: the row of the tile."""
+
+    buffer: Buffer
+    index: Index
+    value: Node
+    partial: bool = False
+    accumulate: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Region:
+    """left, right: the operands of a product's tile step. stores: what the kernel leaves."""
+
+    variables: dict[str, Variable]  # "rows", "columns", "depth", "shared", and of a generated kernel one a column axis
+    shapes: dict[Variable, int]
+    left: Node | None
+    right: Node | None
+    stores: tuple[Store, ...]
+
+
