@@ -10,25 +10,32 @@ from __future__ import annotations
 
 import atexit
 import importlib.util
-import json
 import shutil
 import sys
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import nnc.emit.module
 import nnc.schedule.run
-from nnc.base.diagnostic import Diagnostic, Reporter
+from nnc.base.diagnostic import Diagnostic, Explanation, Reporter
 from nnc.base.names import Names
 from nnc.base.source import Source
-from nnc.language.elaborate import elaborate
+from nnc.language.elaborate import Plain, elaborate
 from nnc.schedule.kernel import Schedule
+from nnc.syntax import errors as syntax_errors
 from nnc.syntax.parse import parse
 from nnc.tensor.program import Model
 from nnc.tensor.step import forward_step, training_step
 from nnc.tools import files
+
+# What `nnc explain` knows, from the floors that report it.
+EXPLANATIONS: Mapping[str, Explanation] = {
+    **{each.code: each for each in files.EXPLANATIONS},
+    **syntax_errors.EXPLANATIONS,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +44,7 @@ class Options:
 
     model: str | None = None
     train: str | None = None
-    settings: dict[str, str] = field(default_factory=dict)
+    settings: Mapping[str, Plain] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,29 +113,17 @@ def imported(place: Path, source: str | Path, name: str) -> Any:
     return getattr(module, name)
 
 
-def _literal(value: object) -> str:
-    """A Python value as the language writes it."""
-    match value:
-        case bool() | None:
-            return str(value).lower()
-        case str():
-            return json.dumps(value, ensure_ascii=False)
-        case _:
-            return repr(value)
-
-
-def load(path: str | Path, *, model: str | None = None, train: str | None = None, **settings: Any) -> Any:
+def load(path: str | Path, *, model: str | None = None, train: str | None = None, **settings: Plain) -> Any:
     """Compiles a program and imports its class:
 
         Digits = nnc.load("digits.nn")
 
     model, train: which of the file's models and train blocks, where there are several.
-    settings:     values for the model's configuration, as `--set` takes them.
+    settings:     values for the model's configuration; a string is read as a literal where it is one.
 
     Raises ProgramError.
     """
-    options = Options(model, train, {name: _literal(value) for name, value in settings.items()})
-    return imported_now(compile(path, options), path)
+    return imported_now(compile(path, Options(model, train, settings)), path)
 
 
 def imported_now(compiled: Compiled, path: str | Path) -> Any:

@@ -339,7 +339,8 @@ def test_interruption(run: Run, digits: Path, monkeypatch: pytest.MonkeyPatch) -
         raise KeyboardInterrupt
 
     monkeypatch.setattr(cli.pipeline, "build", interrupts)
-    assert run("build", digits) == (130, "", "interrupted\n")
+    code, out, err = run("build", digits)
+    assert (code, out, err.strip()) == (130, "", "interrupted")
 
 
 class Terminal:

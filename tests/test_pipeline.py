@@ -61,10 +61,16 @@ def test_two_loads_are_two_modules() -> None:
     assert first.__module__ != second.__module__
 
 
-def test_settings_are_written_as_the_language_writes_them() -> None:
-    values = {"a": True, "b": None, "c": 'say "x"', "d": 3, "e": 1e-3}
-    written = {name: pipeline._literal(value) for name, value in values.items()}
-    assert written == {"a": "true", "b": "none", "c": '"say \\"x\\""', "d": "3", "e": "0.001"}
+def test_settings_take_the_place_of_defaults(tmp_path: Path) -> None:
+    path = tmp_path / "wide.nn"
+    text = DIGITS.read_text(encoding="utf-8")
+    path.write_text(
+        text.replace("model Digits(pixels", "model Digits(units: int = 32)(pixels").replace("Dense(32", "Dense(units"),
+        encoding="utf-8",
+    )
+    for settings in ({"units": 5}, {"units": "5"}):
+        compiled = pipeline.compile(path, pipeline.Options(settings=settings))
+        assert compiled.model.parameters[0].type.shape == (64, 5)
 
 
 def test_every_code_is_explained_once() -> None:
