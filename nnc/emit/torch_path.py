@@ -1,0 +1,187 @@
+"""The plain-torch path of a step: one short function for each kernel, and one call of each.
+
+In: a step's schedule. Out: the functions' text, the calls in terms of the step's namespace `v`, the arena's buffers
+with their lifetimes, and the strided views that calls need. Every statement writes into memory given to it. What makes
+the module of these is elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from nnc.base.names import Names
+from nnc.emit import torch_pointwise, torch_products, torch_structure
+from nnc.emit.expression import fill, number
+from nnc.emit.torch_calls import Calls, Handler
+from nnc.emit.torch_graph import Graph
+from nnc.emit.torch_idioms import recognise
+from nnc.emit.torch_places import COUNT, STEP, Expanded, World, attribute, expand, host_text, hugged
+from nnc.emit.torch_scratch import Lives, Statement, apart
+from nnc.emit.torch_sums import Sums
+from nnc.emit.torch_tensor import Host, Operand, Storage, Strided, whole
+from nnc.emit.torch_text import Namespace, TorchFunction, TorchView, write_function
+from nnc.schedule.kernel import Buffer, Kernel, StepSchedule
+from nnc.tensor.ir import Op, Value
+from nnc.tensor.program import Role
+
+__all__ = ["TorchFunction", "TorchStep", "TorchView", "lower"]
+
+HANDLERS: dict[str, Handler] = {
+    **torch_pointwise.HANDLERS,
+    **torch_structure.HANDLERS,
+    **torch_products.HANDLERS,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TorchStep:
+    """A step on the torch path.
+
+    functions: in the order of calls; a kernel without work here has none, `TorchFunction.kernel` says which one it is.
+    calls:     "hidden_forward_torch(v.pixels, v.hidden_dense_kernel, v.hidden_dense_bias, v.hidden)".
+    buffers:   of the arena, scratch included, with the first and last kernel that touches each.
+    views:     strided views of buffers, flat buffers and data; in an order in which each is of something before it.
+    """
+
+    functions: tuple[TorchFunction, ...]
+    calls: tuple[str, ...]
+    buffers: tuple[tuple[Buffer, int, int], ...]
+    views: tuple[TorchView, ...]
+
+
+def lower(step: StepSchedule, *, size: int | None = None, precision: str = "f32") -> TorchStep:
+    """The torch path of `step`.
+
+    size:      elements of each flat buffer of parameters; by default where the last one ends, rounded up to 128 bytes.
+    precision: "f32" and "tf32" multiply in f32; "bf16" rounds the operands of products to bf16 first.
+    Raises NotImplementedError for a primitive that has no lowering.
+    """
+    world = World.of(step, size)
+    expanded = [expand(kernel, world) for kernel in step.kernels]
+    _gather_numbers(expanded, step.kernels, world)
+    namespace = Namespace(Names(_taken(step)))
+    functions: list[TorchFunction] = []
+    calls: list[str] = []
+    for index, (kernel, found) in enumerate(zip(step.kernels, expanded, strict=True)):
+        statements = _statements(found, world, precision)
+        if statements:
+            function, call = write_function(kernel.name, index, statements, namespace)
+            functions.append(function)
+            calls.append(call)
+    return TorchStep(tuple(functions), tuple(calls), namespace.arena(), namespace.bound(calls))
+
+
+def _taken(step: StepSchedule) -> list[str]:
+    """Attributes of the namespace that scratch and views must leave alone."""
+    fixed = ["parameter", "gradient", "state", "sums", "count", "step", "weight", "order", "control", "batch"]
+    bound = [attribute(binding.name) for binding in (*step.program.inputs, *step.program.outputs)]
+    return [*fixed, *bound, *(buffer.name for buffer in step.placement.values())]
+
+
+def _gather_numbers(expanded: Sequence[Expanded], kernels: Sequence[Kernel], world: World) -> None:
+    """Accumulators that are numbers of the step join the kernel that adds to most others: one call adds them all."""
+    main = max(expanded, key=lambda found: len(found.sums), default=None)
+    if main is None:
+        return
+    for found in expanded:
+        hosts = _hosts(found, world)
+        for value, place in list(found.sums):
+            if found is not main and value in hosts:
+                found.sums.remove((value, place))
+                main.sums.append((value, place))
+                main.ops += [op for op in _slice_of(found.ops, value) if op not in main.ops]
+
+
+def _slice_of(ops: Sequence[Op], value: Value) -> list[Op]:
+    needed, found = {value}, []
+    for op in reversed(ops):
+        if needed.intersection(op.results):
+            needed.update(op.args)
+            found.append(op)
+    return found[::-1]
+
+
+def _hosts(found: Expanded, world: World) -> dict[Value, Host]:
+    """The values that Python computes."""
+    hosts: dict[Value, Host] = {}
+    for value, binding in world.bindings.items():
+        if binding.role is Role.STEP:
+            hosts[value] = STEP
+    for op in found.ops:
+        host = _host(op, hosts)
+        if host is not None:
+            hosts[op.result] = host
+    return hosts
+
+
+def _host(op: Op, hosts: dict[Value, Host]) -> Host | None:
+    match op.primitive:
+        case "constant":
+            value = op["value"]
+            assert isinstance(value, bool | int | float)
+            return Host(number(value), value)
+        case "batch_size":
+            return COUNT
+    if op.args and all(arg in hosts for arg in op.args):
+        if op.primitive in ("stop_gradient", "convert") and op.result.type.element in ("f32", "f64"):
+            return hosts[op.args[0]]
+        form = host_text(op)
+        if form is not None:
+            return Host(hugged(fill(form, *(hosts[arg].text for arg in op.args))))
+    return None
+
+
+def _statements(found: Expanded, world: World, precision: str) -> list[Statement]:
+    hosts = _hosts(found, world)
+    ops = [op for op in found.ops if not all(value in hosts for value in op.results)]
+    kept = [value for value, _ in (*found.writes, *found.sums)]
+    graph = Graph(ops, kept, hosts)
+    weights = {value for value, binding in world.bindings.items() if binding.role is Role.WEIGHT}
+    count = sum(binding.role is Role.ACCUMULATOR for binding in world.step.program.outputs)
+    sums = Sums.of(found.sums, graph, weights, count)
+    graph = Graph(graph.ops, [*(v for v, _ in found.writes), *sums.needed], hosts)
+    recognise(graph)
+    reads = {value: whole(storage) for value, storage in found.reads.items() if value not in hosts}
+    calls = Calls({**reads, **hosts}, precision=precision)
+    extra: list[tuple[Value, Strided]] = []
+    computed = {value for op in graph.ops for value in op.results}
+    for value, storage in found.writes:
+        if value in computed and value not in calls.homes:
+            calls.homes[value] = whole(storage)
+        else:
+            extra.append((value, whole(storage)))
+    extra += sums.claim(calls, computed)
+    calls.lower(graph.ops, HANDLERS, torch_structure.default)
+    for value, home in extra:
+        calls.homes[value] = home
+        calls.bring_home(value)
+    sums.add(calls)
+    return _without_hazards(calls.statements)
+
+
+def _without_hazards(statements: list[Statement]) -> list[Statement]:
+    """Where a result lies in the place of an operand that is still read, it is made elsewhere and copied at the end."""
+    lives = Lives.of(statements)
+    placed = [storage for storage in lives.first if storage.place]
+    moved: dict[Storage, Storage] = {}
+    for new in placed:
+        if lives.first[new] < 0:
+            continue
+        rivals = [old for old in placed if old is not new and old.place == new.place and lives.first[old] < 0]
+        if not all(apart(statements, lives, old, new) for old in rivals):
+            moved[new] = replace(new, place="", buffer=None)
+    if not moved:
+        return statements
+    changed = [_moved(statement, moved) for statement in statements]
+    for new, scratch in moved.items():
+        changed.append(Statement("{out}.copy_({0})", (whole(scratch),), whole(new)))
+    return changed
+
+
+def _moved(statement: Statement, moved: dict[Storage, Storage]) -> Statement:
+    def follow(x: Strided) -> Strided:
+        return replace(x, storage=moved.get(x.storage, x.storage))
+
+    operands: tuple[Operand, ...] = tuple(follow(x) if isinstance(x, Strided) else x for x in statement.operands)
+    return replace(statement, operands=operands, out=follow(statement.out))

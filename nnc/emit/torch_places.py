@@ -1,0 +1,241 @@
+"""What a kernel's values are bound to in the step's namespace, and its ops with `foreach` written out.
+
+In: a kernel of a step. Out: ops without bodies, the storage of what it reads and writes. An optimizer that treats every
+parameter alike runs once over the flat buffers.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from nnc.emit.torch_tensor import Host, Storage, extents
+from nnc.schedule.kernel import Buffer, Kernel, Space, StepSchedule
+from nnc.tensor.build import Builder
+from nnc.tensor.ir import Op, Value
+from nnc.tensor.primitives import TABLE, Kind
+from nnc.tensor.primitives.control import split_groups
+from nnc.tensor.program import Binding, Role
+from nnc.tensor.types import TensorType
+
+ALIGNMENT = 32  # elements: each tensor of a flat buffer starts on 128 bytes
+
+
+def attribute(path: str) -> str:
+    return path.replace(".", "_")
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What a step's values are bound to."""
+
+    step: StepSchedule
+    size: int  # elements of each flat buffer of parameters
+    bindings: Mapping[Value, Binding]
+    slots: Mapping[Buffer, Binding]
+    carried: Mapping[Value, Storage]  # folds that a later kernel computes with, beside what they are folded into
+
+    @classmethod
+    def of(cls, step: StepSchedule, size: int | None) -> World:
+        program = step.program
+        bindings = dict(zip(program.function.parameters, program.inputs, strict=True))
+        for value, binding in zip(program.function.results, program.outputs, strict=True):
+            bindings.setdefault(value, binding)
+        pairs = [*zip(program.function.parameters, program.inputs, strict=True)]
+        pairs += zip(program.function.results, program.outputs, strict=True)
+        found = [(step.placement.get(value), binding) for value, binding in pairs if binding.role is Role.SLOT]
+        slots = {buffer: binding for buffer, binding in found if buffer is not None}
+        return cls(step, size or _flat_size(step), bindings, slots, _carried(step))
+
+    @property
+    def partials(self) -> set[Buffer]:
+        writes = [write for kernel in self.step.kernels for write in kernel.writes]
+        return {write.partials for write in writes if write.partials is not None}
+
+    def storage(self, buffer: Buffer) -> Storage:
+        """The storage of a buffer that is no accumulator."""
+        short = attribute(buffer.path.rsplit(".", 1)[-1])
+        match buffer.space:
+            case Space.PARAMETER | Space.STATE:
+                place, local = attribute(buffer.path), short
+            case Space.GRADIENT:
+                place, local = f"d_{attribute(buffer.path)}", f"d_{short}"
+            case Space.SLOT:
+                binding = self.slots.get(buffer)
+                slot = binding.name if binding is not None else buffer.name
+                place, local = f"{slot}_{attribute(buffer.path)}", f"{slot}_{short}"
+            case _:
+                place = local = buffer.name or "weight"
+        arena = buffer if buffer.space is Space.ARENA else None
+        return Storage(buffer.element, buffer.shape, local, place, arena)
+
+    def flat(self, buffers: Sequence[Buffer]) -> Storage | None:
+        """The flat buffer that these are the whole of, in the order of the program's parameters; else None."""
+        spaces = {buffer.space for buffer in buffers}
+        paths = {binding.name for binding in self.step.program.inputs if binding.role is Role.PARAMETER}
+        if len(spaces) != 1 or {buffer.path for buffer in buffers} != paths or len(buffers) != len(paths):
+            return None
+        match spaces.pop():
+            case Space.PARAMETER:
+                name = "parameter"
+            case Space.GRADIENT:
+                name = "gradient"
+            case Space.SLOT:
+                names = {self.slots[buffer].name for buffer in buffers if buffer in self.slots}
+                if len(names) != 1:
+                    return None
+                name = names.pop()
+            case _:
+                return None
+        return Storage("f32", (self.size,), name, name)
+
+
+def _carried(step: StepSchedule) -> dict[Value, Storage]:
+    """Partials are of the Triton path alone: here a fold is whole where it is computed. One that goes to an accumulator
+    and is an operand of another kernel's too gets memory of its own."""
+    writes = [write for kernel in step.kernels for write in kernel.writes]
+    partials = {write.partials for write in writes if write.partials is not None}
+    found: dict[Value, Storage] = {}
+    for kernel in step.kernels:
+        operands = {arg for op in kernel.ops for arg in op.args}
+        for value, buffer in kernel.reads:
+            placed = step.placement.get(value)
+            if buffer in partials and value in operands and (placed is None or placed.space is Space.SUMS):
+                name = f"{value.hint}_{value.id}"
+                made = Buffer(name, value.type.element, extents(value.type), Space.ARENA)
+                found[value] = Storage(made.element, made.shape, value.hint, name, made)
+    return found
+
+
+def _flat_size(step: StepSchedule) -> int:
+    ends = [
+        buffer.offset + TensorType("f32", tuple(n for n in buffer.shape if isinstance(n, int))).size
+        for buffer in step.placement.values()
+        if buffer.space in (Space.PARAMETER, Space.GRADIENT)
+    ]
+    return -(-max(ends, default=0) // ALIGNMENT) * ALIGNMENT
+
+
+@dataclass(slots=True)
+class Expanded:
+    """A kernel's ops without bodies, and what its values are."""
+
+    ops: list[Op] = field(default_factory=list)
+    reads: dict[Value, Storage] = field(default_factory=dict)
+    writes: list[tuple[Value, Storage]] = field(default_factory=list)
+    sums: list[tuple[Value, int]] = field(default_factory=list)  # values with their accumulators' numbers
+
+
+def expand(kernel: Kernel, world: World) -> Expanded:
+    found = Expanded()
+    made = {value for op in kernel.ops for value in op.results}
+    for value, buffer in kernel.reads:
+        final = world.step.placement.get(value, buffer)
+        if value in world.carried:
+            found.reads[value] = world.carried[value]
+        elif final.space is not Space.SUMS:
+            # A fold is read where it is finished; anything else where this kernel says.
+            found.reads[value] = world.storage(final if buffer in world.partials else buffer)
+    renamed: dict[Value, Value] = {}
+    flat: set[Value] = set()
+    for op in kernel.ops:
+        if op.body is None:
+            args = tuple(renamed.get(arg, arg) for arg in op.args)
+            found.ops.append(
+                op if args == op.args else Op(op.primitive, args, op.attributes, op.results, None, op.span)
+            )
+        else:
+            flat |= _foreach(op, kernel, world, found, renamed)
+    for write in kernel.writes:
+        if write.fold is not None and write.value not in made:
+            continue  # done where the value is computed
+        if write.value in world.carried:
+            found.writes.append((write.value, world.carried[write.value]))
+        if write.buffer.space is Space.SUMS:
+            found.sums.append((renamed.get(write.value, write.value), write.buffer.offset))
+        elif write.value not in flat:
+            found.writes.append((renamed.get(write.value, write.value), world.storage(write.buffer)))
+    computed = {value for op in found.ops for value in op.results}
+    for value in _wanted(found):
+        placed = world.step.placement.get(value)
+        if value not in computed and value not in found.reads and placed is not None:
+            found.reads[value] = world.storage(placed)
+    return found
+
+
+def _wanted(found: Expanded) -> Iterator[Value]:
+    for op in found.ops:
+        yield from op.args
+    yield from (value for value, _ in (*found.writes, *found.sums))
+
+
+def _foreach(op: Op, kernel: Kernel, world: World, found: Expanded, renamed: dict[Value, Value]) -> set[Value]:
+    """Writes the body out: once over flat buffers, or for each tensor. Gives the results that flat buffers hold."""
+    body, count, shared = op.body, op["count"], op["shared"]
+    assert body is not None
+    assert isinstance(count, int)
+    assert isinstance(shared, int)
+    groups = [op.args[start : start + count] for start in range(0, len(op.args) - shared, count)]
+    results = [op.results[start : start + count] for start in range(0, len(op.results), count)]
+    common = [renamed.get(arg, arg) for arg in op.args[len(op.args) - shared :]]
+    buffers = dict(kernel.reads) | {w.value: w.buffer for w in kernel.writes}
+    buffers = {**world.step.placement, **buffers}
+
+    def flat(group: Sequence[Value]) -> Storage | None:
+        return world.flat([buffers[value] for value in group]) if all(value in buffers for value in group) else None
+
+    sources, targets = [flat(group) for group in groups], [flat(group) for group in results]
+    builder = Builder("update")
+    pointwise = all(TABLE[inner.primitive].kind in (Kind.POINTWISE, Kind.SOURCE) for inner in body.ops)
+    if pointwise and count and all(sources) and all(targets):
+        args = []
+        for storage in sources:
+            assert storage is not None
+            value = builder.parameter(TensorType("f32", (world.size,)), storage.local)
+            found.reads[value] = storage
+            args.append(value)
+        made = builder.inline(body, [*args, *common])
+        found.writes += [(value, target) for value, target in zip(made, targets, strict=True) if target is not None]
+        found.ops += builder.finish(made).ops
+        return set(op.results)
+    for number, places in enumerate(split_groups(op.args, len(body.parameters), count, shared)):
+        made = builder.inline(body, [renamed.get(op.args[place], op.args[place]) for place in places])
+        renamed.update({group[number]: value for group, value in zip(results, made, strict=True)})
+    found.ops += builder.finish(()).ops
+    return set()
+
+
+# --------------------------------------------------------------------------------------- numbers of the step
+
+_PYTHON = {
+    "add": "{0} + {1}",
+    "sub": "{0} - {1}",
+    "mul": "{0} * {1}",
+    "div": "{0} / {1}",
+    "pow": "{0} ** {1}",
+    "neg": "-{0}",
+    "sqrt": "{0} ** 0.5",
+    "rsqrt": "{0} ** -0.5",
+    "floordiv": "{0} // {1}",
+    "mod": "{0} % {1}",
+    "maximum": "max({0}, {1})",
+    "minimum": "min({0}, {1})",
+    "abs": "abs({0})",
+}
+
+
+def host_text(op: Op) -> str | None:
+    """How Python writes an op on numbers; None for what it leaves to torch."""
+    return _PYTHON.get(op.primitive)
+
+
+_SIMPLE = re.compile(r"(?<![\w.)])([\w.]+) \*\* (-?[\w.]+)(?![\w.(\[])")
+
+
+def hugged(text: str) -> str:
+    """Powers of simple operands without spaces, as the formatter writes them."""
+    return _SIMPLE.sub(r"\1**\2", text)
+
+
+STEP, COUNT = Host("step"), Host("count")
