@@ -38,8 +38,8 @@ _TABLE = (
     _line(
         "E0104",
         "nested too deeply",
-        "Brackets, blocks and operators may be nested 200 deep. Give inner parts names of their own. A sum of hundreds of "
-        "terms is nested too: take the `sum` of a list.",
+        "Brackets, blocks and operators may be nested 200 deep. Give inner parts names of their own. A sum of "
+        "hundreds of terms is nested too: take the `sum` of a list.",
         "y = " + "(" * 201 + "x" + ")" * 201,
         "y = x",
     ),
@@ -77,7 +77,8 @@ _TABLE = (
     _line(
         "E0114",
         "values are given with `=`",
-        "There is one assignment, `=`, and a name is assigned once. The new value of a state or a carry is `name' = ...`.",
+        "There is one assignment, `=`, and a name is assigned once. The new value "
+        "of a state or a carry is `name' = ...`.",
         "y := 2 * x",
         "y = 2 * x",
     ),
@@ -148,7 +149,8 @@ _TABLE = (
     _line(
         "E0129",
         "there are no loops and branches of statements",
-        "Repeat with `3 * Layer`, with a list `[... for x in list]` or with `scan`; choose with `a if condition else b`.",
+        "Repeat with `3 * Layer`, with a list `[... for x in list]` or with `scan`; "
+        "choose with `a if condition else b`.",
         "if D > 3 { y = x }",
         "y = x if D > 3 else 2 * x",
     ),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, is_dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 from nnc.base.diagnostic import Reporter
@@ -21,12 +22,12 @@ COMMENT = "COMMENT"
 
 
 class _Piece(NamedTuple):
-    """A token or a comment; `index` is the token's, -1 for a comment; `breaks` counts the line ends before it."""
+    """A token or a comment; `token` is the token's index, -1 for a comment; `breaks` counts the line ends before it."""
 
     kind: str
     text: str
     start: int
-    index: int
+    token: int
     breaks: int
 
 
@@ -121,7 +122,7 @@ def _level(line: list[_Piece], opened: list[int], tokens: Tokens, places: _Place
         closing += 1
     level = sum(opened[: len(opened) - closing])
     first = line[0]
-    around = tokens.enclosing[first.index] if first.index >= 0 else -1
+    around = tokens.enclosing[first.token] if first.token >= 0 else -1
     in_block = around < 0 or tokens.items[around].kind == "LBRACE"
     if closing or first.kind in (COMMENT, "LBRACE") or not in_block or first.start in places.statements | places.items:
         return level
@@ -146,7 +147,7 @@ def _track(line: list[_Piece], opened: list[int], places: _Places) -> None:
 
 def _joined(line: list[_Piece], tokens: Tokens, places: _Places) -> str:
     parts = [line[0].text]
-    for left, right in zip(line, line[1:], strict=False):
+    for left, right in pairwise(line):
         parts.append(_space(left, right, tokens, places) + right.text)
     return "".join(parts)
 
@@ -160,7 +161,7 @@ def _space(left: _Piece, right: _Piece, tokens: Tokens, places: _Places) -> str:
         return ""
     if "COLON" in (left.kind, right.kind):
         colon = left if left.kind == "COLON" else right
-        in_slice = tokens.items[tokens.enclosing[colon.index]].kind == "LSQB" and tokens.enclosing[colon.index] >= 0
+        in_slice = tokens.items[tokens.enclosing[colon.token]].kind == "LSQB" and tokens.enclosing[colon.token] >= 0
         return "" if in_slice or colon is right else " "
     if left.kind == "MINUS" and left.start in places.signs:
         return ""

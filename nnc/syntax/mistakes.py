@@ -13,6 +13,15 @@ from nnc.base.diagnostic import Diagnostic, Label
 from nnc.base.source import Span
 from nnc.syntax.errors import EXPLANATIONS
 from nnc.syntax.grammar import END
+from nnc.syntax.operands import (
+    OPERATORS,
+    expression_end,
+    expression_start,
+    operand_start,
+    primary_end,
+    stage_end,
+    text_of,
+)
 from nnc.syntax.tokens import CLOSING, DEFINING, OPENING, RESERVED, Token, Tokens, names
 
 
@@ -53,28 +62,6 @@ class Situation:
         return self.tokens.enclosing[self.index]
 
 
-OPERATORS = frozenset(
-    {
-        "OR",
-        "AND",
-        "NOT",
-        "IN",
-        "EQUAL",
-        "NOT_EQUAL",
-        "LESS",
-        "LESS_EQUAL",
-        "GREATER",
-        "GREATER_EQUAL",
-        "PLUS",
-        "MINUS",
-        "STAR",
-        "SLASH",
-        "DOUBLE_SLASH",
-        "PERCENT",
-        "AT",
-        "CARET",
-    }
-)
 COMPARISONS = frozenset({"EQUAL", "NOT_EQUAL", "LESS", "LESS_EQUAL", "GREATER", "GREATER_EQUAL", "IN"})
 NEEDS_OPERAND = OPERATORS | {"PIPE", "ASSIGN", "COMMA", "IF", "ELSE", "ARROW", "COLON", "DOT"}
 
@@ -171,9 +158,9 @@ def _path(s: Situation) -> Diagnostic | None:
 def _trailing(s: Situation) -> Diagnostic | None:
     """An operator at the end of a line or before a closing bracket; the next line may have been read as its operand."""
     first = s.begins
-    if first < s.index and first and s.tokens.starts_statement(first) and _lacks_operand(s.tokens.items[first - 1]):
-        if s.inside <= s.block or s.tokens.partner[s.inside] < 0:
-            return _operand(s, first - 1)
+    follows = 0 < first < s.index and _lacks_operand(s.tokens.items[first - 1]) and s.tokens.starts_statement(first)
+    if follows and (s.inside <= s.block or s.tokens.partner[s.inside] < 0):
+        return _operand(s, first - 1)
     if s.previous is None or not _lacks_operand(s.previous):
         return None
     if (
@@ -211,97 +198,31 @@ def _left_operand(s: Situation) -> Diagnostic | None:
 def _pipe(s: Situation) -> Diagnostic | None:
     tokens = s.tokens
     if s.token.kind == "PIPE":
-        start, operand = _expression_start(tokens, s.index), _operand_start(tokens, s.index - 1)
+        start, operand = expression_start(tokens, s.index), operand_start(tokens, s.index - 1)
         if start >= operand:
             return None
-        stage = _stage_end(tokens, s.index)
-        left, right, chain = (_text(tokens, *where) for where in ((start, s.index), (start, operand), (operand, stage)))
-        first, second = f"({left}) {_text(tokens, s.index, stage)}", f"{right} ({chain})"
+        stage = stage_end(tokens, s.index)
+        left, right, chain = (
+            text_of(tokens, *where) for where in ((start, s.index), (start, operand), (operand, stage))
+        )
+        first, second = f"({left}) {text_of(tokens, s.index, stage)}", f"{right} ({chain})"
     elif s.token.kind in OPERATORS:
-        start = _expression_start(tokens, s.index)
+        start = expression_start(tokens, s.index)
         pipe = next((i for i in range(s.index - 1, start, -1) if tokens.items[i].kind == "PIPE"), -1)
         if pipe < 0:
             return None
-        operand, end = _operand_start(tokens, s.index - 1), _primary_end(tokens, s.index + 1)
-        first = f"({_text(tokens, start, s.index)}) {_text(tokens, s.index, end)}"
-        second = f"{_text(tokens, start, operand)} ({_text(tokens, operand, end)})"
+        operand, end = operand_start(tokens, s.index - 1), primary_end(tokens, s.index + 1)
+        first = f"({text_of(tokens, start, s.index)}) {text_of(tokens, s.index, end)}"
+        second = f"{text_of(tokens, start, operand)} ({text_of(tokens, operand, end)})"
     else:
         return None
     return _make("E0125", tokens.span(s.index), "two readings", f"write `{first}`\n   or `{second}`")
 
 
-def _text(tokens: Tokens, start: int, stop: int) -> str:
-    if stop <= start:
-        return ""
-    text = tokens.source.text[tokens.items[start].start : tokens.items[stop - 1].end]
-    text = " ".join(text.split())
-    return text if len(text) <= 80 else text[:40] + " ... " + text[-30:]
-
-
-def _expression_start(tokens: Tokens, index: int) -> int:
-    """The first token of the expression that ends before a token, in the same brackets."""
-    while index > 0:
-        before = tokens.items[index - 1]
-        if before.kind in CLOSING and 0 <= tokens.partner[index - 1] < index:
-            index = tokens.partner[index - 1]
-        elif before.kind in _BOUNDARIES or (before.kind in ("PENALTY", "ASSERT") and before.first):
-            return index
-        else:
-            index -= 1
-    return index
-
-
-_BOUNDARIES = frozenset({*OPENING, "ASSIGN", "COMMA", "COLON", "IF", "ELSE", "FOR"})
-
-
-def _operand_start(tokens: Tokens, index: int) -> int:
-    """The first token of the name, call, subscript or attribute that ends with a token."""
-    while index > 0:
-        if tokens.items[index].kind in CLOSING and 0 <= tokens.partner[index] < index:
-            index = tokens.partner[index]
-            if not (tokens.is_word(index - 1) or tokens.items[index - 1].kind in CLOSING):
-                return index
-            index -= 1
-        elif tokens.items[index - 1].kind == "DOT":
-            index -= 2
-        else:
-            return index
-    return max(index, 0)
-
-
-def _primary_end(tokens: Tokens, index: int) -> int:
-    """One after the last token of the operand that starts at a token."""
-    last = len(tokens.items) - 1
-    if index < last and tokens.items[index].kind in ("MINUS", "NOT"):
-        index += 1
-    index = _after(tokens, index, last)
-    while index < last:
-        kind = tokens.items[index].kind
-        if kind == "DOT":
-            index = min(index + 2, last)
-        elif kind in ("LPAR", "LSQB"):
-            index = _after(tokens, index, last)
-        else:
-            break
-    return index
-
-
-def _after(tokens: Tokens, index: int, last: int) -> int:
-    closing = tokens.partner[index] if tokens.items[index].kind in OPENING else -1
-    return min(max(closing, index) + 1, last)
-
-
-def _stage_end(tokens: Tokens, index: int) -> int:
-    """One after the last stage of the chain whose `|>` is a token."""
-    while tokens.items[index].kind in ("PIPE", "STAR"):
-        index = _primary_end(tokens, index + 1)
-    return index
-
-
 def _chained(s: Situation) -> Diagnostic | None:
     if s.token.kind not in COMPARISONS:
         return None
-    start = _expression_start(s.tokens, s.index)
+    start = expression_start(s.tokens, s.index)
     if any(s.tokens.items[i].kind in COMPARISONS for i in range(start, s.index)):
         return _here(s, "E0132", help="join two comparisons with `and`")
     return None
@@ -310,7 +231,7 @@ def _chained(s: Situation) -> Diagnostic | None:
 def _assigned(s: Situation) -> Diagnostic | None:
     if s.token.kind != "ASSIGN":
         return None
-    start = _expression_start(s.tokens, s.index)
+    start = expression_start(s.tokens, s.index)
     before = s.tokens.items[start - 1] if start else None
     fresh = s.tokens.items[start].first and s.inside == s.block and s.token.first is False
     if fresh and start < s.index - 1 and start == s.begins:
@@ -337,7 +258,7 @@ def _unused_value(s: Situation) -> Diagnostic | None:
     ):
         return None
     if s.index == first + 1 and s.line.kind in names() and s.token.kind in ("LPAR", "LSQB", "DOT", "PIPE", *OPERATORS):
-        end = _expression_end(s.tokens, first)
+        end = expression_end(s.tokens, first)
         if s.tokens.items[end].kind == "ASSIGN":
             return _make("E0131", _joined(s, first, end - 1), "", "give the whole new value a name")
         return _make("E0130", _joined(s, first, end - 1), "", "give it a name: `y = ...`")
@@ -351,16 +272,6 @@ def _unused_value(s: Situation) -> Diagnostic | None:
         )
         return _here(s, "E0130", help=helps)
     return None
-
-
-def _expression_end(tokens: Tokens, index: int) -> int:
-    while True:
-        index = _primary_end(tokens, index)
-        if tokens.items[index].kind not in OPERATORS | {"PIPE"}:
-            return index
-        index = min(index + 1, len(tokens.items) - 2)
-        if tokens.items[index + 1].kind == END:
-            return index + 1
 
 
 def _reserved(s: Situation) -> Diagnostic | None:
@@ -471,9 +382,24 @@ def _expected(kinds: frozenset[str]) -> str:
 
 
 _SIGNS: Mapping[str, str] = {
-    "LPAR": "(", "RPAR": ")", "LSQB": "[", "RSQB": "]", "LBRACE": "{", "RBRACE": "}", "COMMA": ",", "COLON": ":", "ASSIGN": "=",
-    "ARROW": "->", "DOT": ".", "PIPE": "|>", "STRING": '"..."', "ELLIPSIS": "...", "LESS_EQUAL": "<=", "IN": "in", "ELSE": "else",
-}  # fmt: skip
+    "LPAR": "(",
+    "RPAR": ")",
+    "LSQB": "[",
+    "RSQB": "]",
+    "LBRACE": "{",
+    "RBRACE": "}",
+    "COMMA": ",",
+    "COLON": ":",
+    "ASSIGN": "=",
+    "ARROW": "->",
+    "DOT": ".",
+    "PIPE": "|>",
+    "STRING": '"..."',
+    "ELLIPSIS": "...",
+    "LESS_EQUAL": "<=",
+    "IN": "in",
+    "ELSE": "else",
+}
 
 MISTAKES: tuple[Callable[[Situation], Diagnostic | None], ...] = (
     _stray_bracket,

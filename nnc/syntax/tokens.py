@@ -1,9 +1,9 @@
 """From text to tokens.
 
 In: a source and the terminals of the grammar. Out: `Tokens`: the tokens with their brackets matched, and the comments
-apart. Reports what no program may hold (unknown characters, open strings, operators of other languages), and puts the token that
-was most likely meant in its place, so that the parser goes on; where nothing was meant it puts a token of the kind
-`ERROR`.
+apart. Reports what no program may hold (unknown characters, open strings, operators of other languages), and puts the
+token that was most likely meant in its place, so that the parser goes on; where nothing was meant it puts a token of
+the kind `ERROR`.
 """
 
 from __future__ import annotations
