@@ -76,7 +76,9 @@ def pipe(ctx: Elaboration, value: Anything, stage: tree.Expression, frame: Frame
     return _feed(ctx, ctx.evaluate(stage, frame), value, stage, frame, hint)
 
 
-def _feed(ctx: Elaboration, target: Anything, value: Anything, stage: tree.Expression, frame: Frame, hint: str) -> Anything:
+def _feed(
+    ctx: Elaboration, target: Anything, value: Anything, stage: tree.Expression, frame: Frame, hint: str
+) -> Anything:
     if not is_applicable(target):
         raise ctx.fail(
             "E0410",
@@ -114,13 +116,20 @@ def _call_defined(
         if argument.name is not None and argument.name.text not in known:
             raise unknown_argument(ctx, target, argument, known)
     configuration = [a for a in by_name if a.name is not None and a.name.text not in tensor_names]
-    tensors = match(ctx, target, signature.tensors, [*positional, *(a for a in by_name if a not in configuration)], node.span, "inputs")
+    tensors = match(
+        ctx,
+        target,
+        signature.tensors,
+        [*positional, *(a for a in by_name if a not in configuration)],
+        node.span,
+        "inputs",
+    )
     layer = configured(ctx, target, configuration, node.span, frame)
     values = {name: argument.value for name, argument in tensors.items()}
     return ctx.apply(layer, (), values, node.span, frame, hint)
 
 
-# Configuration ---------------------------------------------------------------------------------------------------------
+# Configuration ------------------------------------------------------------------------------------------------------
 
 
 def configured(ctx: Elaboration, target: Defined, given: Sequence[Given], span: Span, frame: Frame) -> Configured:
@@ -155,7 +164,7 @@ def _text(argument: Given) -> str:
 def configure(ctx: Elaboration, layer: Configured) -> dict[str, Anything]:
     """The whole configuration of a layer, with defaults. A default is evaluated where the definition stands, anew."""
     definition = layer.defined.definition
-    frame = Frame(layer.defined.home, layer.defined.kind, layer.place)  # type: ignore[arg-type]  # kinds are bodies
+    frame = Frame(layer.defined.home, layer.defined.kind, layer.place)
     whole: dict[str, Anything] = {}
     for param in definition.signature.configuration:
         name = param.name.text
@@ -168,7 +177,7 @@ def configure(ctx: Elaboration, layer: Configured) -> dict[str, Anything]:
     return whole
 
 
-# Application -----------------------------------------------------------------------------------------------------------
+# Application --------------------------------------------------------------------------------------------------------
 
 
 def apply(
@@ -196,7 +205,9 @@ def apply(
     if kind == "metric":
         raise ctx.unsupported("a metric with states is", span)
     if kind == "optimizer":
-        raise ctx.fail("E0407", f"{describe(target)} is not applied to tensors", span, help="name it in `optimizer = ...`")
+        raise ctx.fail(
+            "E0407", f"{describe(target)} is not applied to tensors", span, help="name it in `optimizer = ...`"
+        )
     given = [Given(None, value, span) for value in tensors]
     given += [Given(tree.Name(name, span), value, span) for name, value in named.items()]
     definition = match_target.defined.definition
@@ -238,5 +249,3 @@ def _in_a_row(
         place = stage.span if isinstance(stage, Configured) and not ctx.trail else span
         value = ctx.apply(stage, [value], {}, place, frame, hint if last else "")
     return value
-
-

@@ -36,36 +36,54 @@ def apply_body(
     """The results of a configured definition on its tensors. Raises Poisoned."""
     defined, definition = layer.defined, layer.defined.definition
     makes_layer = defined.makes_layer
-    frame = Frame(defined.home, defined.kind, Place(path), owner=layer if makes_layer else None)  # type: ignore[arg-type]
+    frame = Frame(defined.home, defined.kind, Place(path), owner=layer if makes_layer else None)
     for param in definition.signature.configuration:
         frame.bind(param.name.text, configuration[param.name.text], param.name.span)
     unifier = Unifier(ctx, frame, f"`{defined.name}`")
     _bind_tensors(ctx, frame, unifier, layer, tensors, span)
-    if makes_layer:
-        ctx.applications.append([])
+    if not makes_layer:
+        return _given(_run(ctx, definition, frame, unifier, hint))
+    ctx.applications.append([])
     before = set(ctx.parameters)
     try:
         results = _run(ctx, definition, frame, unifier, hint)
     finally:
-        children = ctx.applications.pop() if makes_layer else []
-    if makes_layer:
-        prefix = ".".join(path)
-        made = [name for name in ctx.parameters if name not in before and name.rpartition(".")[0] == prefix]
-        ctx.applications[-1].append(
-            Application(
-                defined.name,
-                prefix,
-                layer.written,
-                tuple(value.type for value in tensors.values() if isinstance(value, Tensor)),
-                tuple(value.type for value in results.values() if isinstance(value, Tensor)),
-                tuple(made),
-                ctx.user_span(span),
-                tuple(children),
-            )
+        children = ctx.applications.pop()
+    prefix = ".".join(path)
+    made = [name for name in ctx.parameters if name not in before and name.rpartition(".")[0] == prefix]
+    inputs, outputs = (
+        tuple(value.type for value in values if isinstance(value, Tensor))
+        for values in (tensors.values(), results.values())
+    )
+    ctx.applications[-1].append(
+        Application(
+            defined.name, prefix, layer.written, inputs, outputs, tuple(made), ctx.user_span(span), tuple(children)
         )
+    )
+    return _given(results)
+
+
+def _given(results: dict[str, Anything]) -> Anything:
+    """One result as it is, several by place and by name."""
     if len(results) == 1:
         return next(iter(results.values()))
     return Results(tuple(results), tuple(results.values()))
+
+
+PREDICTION_FIRST = ("y_pred", "y_true")
+
+
+def _warn_swapped(ctx: Elaboration, layer: Configured, tensors: dict[str, Anything], span: Span) -> None:
+    """Warns where the prediction's place holds a target and the target's the model's output."""
+    values = [tensors.get(name) for name in PREDICTION_FIRST]
+    first, second = (ctx.origins.get(v, frozenset()) if isinstance(v, Tensor) else frozenset() for v in values)
+    if first == {"target"} and "prediction" in second:
+        ctx.reporter.warning(
+            "W0501",
+            f"`{layer.defined.name}` is given the target first, then the prediction",
+            ctx.user_span(span),
+            help="the prediction comes first: exchange the two",
+        )
 
 
 def _bind_tensors(
@@ -81,6 +99,7 @@ def _bind_tensors(
         tensors[param.name.text] = value
         if param.type is not None and isinstance(value, Tensor):
             slots.append(Slot(param.name.text, param.type, value, span))
+    _warn_swapped(ctx, layer, tensors, span)
     unifier.run(slots)
     for param in params:
         name = param.name.text
@@ -88,7 +107,9 @@ def _bind_tensors(
             assert param.default is not None, "checked before"
             value = ctx.evaluate(param.default, frame, name)
             if is_applicable(value) and param.type is not None:
-                value = initial_value(ctx, value, declared(ctx, frame, param.type, False), param.default.span, frame, name)
+                value = initial_value(
+                    ctx, value, declared(ctx, frame, param.type, False), param.default.span, frame, name
+                )
             tensors[name] = value
         frame.bind(name, tensors[name], param.name.span)
 

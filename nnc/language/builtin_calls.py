@@ -68,7 +68,9 @@ def _fed(builtin: Builtin, given: list[Given], piped: Given | None) -> list[Give
     return [piped, *given]
 
 
-def _check_complete(ctx: Elaboration, builtin: Builtin, values: dict[str, Anything], tensors: list[str], span: Span) -> None:
+def _check_complete(
+    ctx: Elaboration, builtin: Builtin, values: dict[str, Anything], tensors: list[str], span: Span
+) -> None:
     required = [*tensors, *(name for name, default in builtin.options if default is REQUIRED)]
     for name in required:
         if name not in values:

@@ -43,7 +43,8 @@ def names_of(params: Sequence[tree.Param]) -> tuple[str, ...]:
 def match(
     ctx: Elaboration, defined: Defined, params: Sequence[tree.Param], given: Sequence[Given], span: Span, what: str
 ) -> dict[str, Given]:
-    """The arguments by parameter; `what` says what they are. Raises Poisoned for one too many, unknown or given twice."""
+    """The arguments by parameter; `what` says what they are. Raises Poisoned for one too many, unknown or given
+    twice."""
     names = names_of(params)
     found: dict[str, Given] = {}
     for place, argument in enumerate(given):
@@ -82,7 +83,9 @@ def unknown_argument(ctx: Elaboration, defined: Defined, argument: Given, known:
     """Reports an argument of a name that the definition does not have."""
     assert argument.name is not None, "it is by name"
     near = nearest(argument.name.text, known)
-    listed = "its arguments are " + ", ".join(f"`{name}`" for name in known) if known else "it takes no arguments by name"
+    listed = (
+        "its arguments are " + ", ".join(f"`{name}`" for name in known) if known else "it takes no arguments by name"
+    )
     return ctx.fail(
         "E0401",
         f"`{defined.name}` has no argument `{argument.name.text}`",

@@ -93,7 +93,9 @@ def _training(
     known = [(each.alias or each.model).text for each in trains]
     near = nearest(train, known)
     listed = "the file has " + ", ".join(f"`{name}`" for name in known) if known else "the file has no `train` block"
-    reporter.error("E0504", f"there is no training `{train}`", start, help=f"did you mean `{near}`?" if near else listed)
+    reporter.error(
+        "E0504", f"there is no training `{train}`", start, help=f"did you mean `{near}`?" if near else listed
+    )
     return None
 
 

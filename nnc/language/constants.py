@@ -1,16 +1,16 @@
 """Arithmetic of compile-time values: numbers, booleans, strings, lists.
 
-In: an operator's text and Python values. Out: a Python value. Raises `ConstantError` where the operation has no result, or
-one too large to be meant.
+In: an operator's text and Python values. Out: a Python value. Raises `ConstantError` where the operation has no
+result, or one too large to be meant.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
-from nnc.language.values import Anything, Builtin, describe, is_number
-from nnc.tensor.ir import Value as Tensor
+from nnc.language.values import Anything, Builtin, Tensor, describe, is_number
 
 LARGEST = 2**63
 LONGEST = 100_000
@@ -20,18 +20,19 @@ class ConstantError(Exception):
     """Compile-time arithmetic that has no result; `str()` says why."""
 
 
-def _power(a: float, b: float) -> float:
-    if isinstance(a, int) and isinstance(b, int) and b >= 0:
+def _power(a: Any, b: Any) -> Any:
+    if type(a) is int and type(b) is int and b >= 0:
         if abs(a) > 1 and b * math.log2(abs(a)) > 64:
             raise ConstantError(f"{a} ^ {b} is too large")
-        return int(a**b)
+        whole = a**b
+        return whole
     result = float(a) ** b
     if isinstance(result, complex):
         raise ConstantError(f"{a} ^ {b} is no real number")
     return result
 
 
-_ARITHMETIC: dict[str, Callable[..., float]] = {
+_ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
     "+": lambda a, b: a + b,
     "-": lambda a, b: a - b,
     "*": lambda a, b: a * b,
@@ -49,7 +50,7 @@ _ORDER: dict[str, Callable[..., bool]] = {
 }
 
 
-def checked(value: float) -> int | float:
+def checked(value: Any) -> int | float:
     """The number itself. Raises ConstantError where an integer leaves 64 bits or a fraction is not a number."""
     if isinstance(value, int) and abs(value) >= LARGEST:
         raise ConstantError("the result does not fit 64 bits")

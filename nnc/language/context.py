@@ -21,7 +21,7 @@ from nnc.syntax import tree
 from nnc.tensor.build import Builder
 from nnc.tensor.ir import Attribute
 from nnc.tensor.program import Application, Parameter, State
-from nnc.tensor.types import TensorType, TypeMismatch
+from nnc.tensor.types import TypeMismatch
 
 Mode = Literal["train", "evaluate", "predict"]
 
@@ -30,7 +30,12 @@ MOST_STEPS = 200_000  # expressions evaluated
 MOST_OPERATIONS = 100_000
 LARGEST_DIMENSION = 2**31 - 1
 TRAIL_SHOWN = 6
-HINTS = {"einsum": "product", "eq": "equal", "div": "quotient", "sub": "difference"}  # a reader's words for what has no name
+HINTS = {
+    "einsum": "product",
+    "eq": "equal",
+    "div": "quotient",
+    "sub": "difference",
+}  # a reader's words for what has no name
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,7 @@ class Elaboration(ABC):
     parameters: dict[str, Tensor] = field(default_factory=dict)
     applications: list[list[Application]] = field(default_factory=lambda: [[]])
     origins: dict[Tensor, frozenset[str]] = field(default_factory=dict)
+    outputs: set[Tensor] = field(default_factory=set)  # results of the model
     named: set[Tensor] = field(default_factory=set)
     pointwise_only: bool = False
     in_initializer: bool = False
@@ -84,7 +90,13 @@ class Elaboration(ABC):
 
     @abstractmethod
     def apply(
-        self, target: Anything, tensors: Sequence[Anything], named: Mapping[str, Anything], span: Span, frame: Frame, hint: str = ""
+        self,
+        target: Anything,
+        tensors: Sequence[Anything],
+        named: Mapping[str, Anything],
+        span: Span,
+        frame: Frame,
+        hint: str = "",
     ) -> Anything:
         """Applies a layer or function to its tensors. Raises Poisoned."""
 
@@ -154,12 +166,16 @@ class Elaboration(ABC):
             if label.span.source is place.source and spot not in seen:
                 seen.add(spot)
                 kept.append(label)
-        self.reporter.error(code, title, place, text, others=tuple(kept), trail=self.trail_lines(), notes=notes, help=help)
+        self.reporter.error(
+            code, title, place, text, others=tuple(kept), trail=self.trail_lines(), notes=notes, help=help
+        )
         return Poisoned()
 
     def unsupported(self, what: str, span: Span, help: str | None = None) -> Poisoned:
         """Reports that this compiler does not know a part of the language yet."""
-        return self.fail("E0901", f"{what} not supported yet", span, "the language has it, this compiler not yet", help=help)
+        return self.fail(
+            "E0901", f"{what} not supported yet", span, "the language has it, this compiler not yet", help=help
+        )
 
     def trail_lines(self) -> tuple[str, ...]:
         """The uses that led here, innermost first; of a long way, its ends."""
@@ -210,7 +226,9 @@ class Elaboration(ABC):
                 help="lower the number of layers",
             )
         with self.builder.at(self.user_span(span), self.scope):
-            value = self.builder.op(primitive, *args, hint=hint or HINTS.get(primitive, primitive), **(attributes or {}))
+            (value,) = self.builder.ops(
+                primitive, *args, hint=hint or HINTS.get(primitive, primitive), body=None, **(attributes or {})
+            )
         for size in value.type.shape:
             if size > LARGEST_DIMENSION:
                 raise TypeMismatch(f"an axis of {size:,} is longer than {LARGEST_DIMENSION:,}")

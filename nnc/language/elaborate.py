@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from nnc.base.diagnostic import Reporter
 from nnc.base.source import Span
 from nnc.language import apply as application
-from nnc.language import expressions, names, statements
+from nnc.language import doubts, expressions, names, statements
+from nnc.language.body import apply_body
 from nnc.language.choose import Choice, choose
 from nnc.language.context import Elaboration, Mode, Registry
 from nnc.language.files import FileScope, file_scope
@@ -23,7 +24,7 @@ from nnc.language.scope import Frame
 from nnc.language.settings import settings_of
 from nnc.language.signature import declared
 from nnc.language.training import Training, train_block
-from nnc.language.values import Anything, Configured, Defined, Poisoned, Results, Tensor
+from nnc.language.values import Anything, Configured, Defined, Poison, Poisoned, Results, Tensor
 from nnc.syntax import tree
 from nnc.tensor.build import Builder
 from nnc.tensor.ir import Function
@@ -72,7 +73,8 @@ def elaborate(
 
     model:    which `model` where the file has several; by default that of the `train` block, or the only one.
     train:    which `train` block, by its name or its model's; by default the first of the model.
-    settings: values for the model's configuration, instead of its defaults. A string is read as a literal where it is one.
+    settings: values for the model's configuration, instead of its defaults. A string is read as a literal where it is
+    one.
 
     Errors go to `reporter`; None where there are any.
     """
@@ -115,7 +117,15 @@ class _Run:
 
     def go(self) -> None:
         """Elaborates; what is wrong is reported, and what does not depend on it is tried. Raises Poisoned."""
-        layer = Configured(Defined(self.choice.model, self.frame.home), dict(self.choice.settings), "", self.choice.model.name.span, Place(()), (), ())
+        layer = Configured(
+            Defined(self.choice.model, self.frame.home),
+            dict(self.choice.settings),
+            "",
+            self.choice.model.name.span,
+            Place(()),
+            (),
+            (),
+        )
         self._inputs(layer)
         weight = None
         if self.choice.train is not None and self.ctx.mode != "predict":
@@ -167,7 +177,7 @@ class _Run:
                 self.targets.append(self._port(Role.TARGET, statement.name, statement.type, self.frame))
             except Poisoned:
                 self.ctx.failed = True
-                names.poison(self.frame, statement.name)
+                self.frame.bind(statement.name.text, Poison(), statement.name.span)
 
     def _model(self, layer: Configured) -> None:
         definition = self.choice.model
@@ -177,13 +187,14 @@ class _Run:
             assert binding is not None, "bound with its port"
             tensors[port.name] = binding.value
         declared_results = definition.signature.results
-        result_names = [result.name.text for result in declared_results if result.name is not None]
         try:
             configuration = application.configure(self.ctx, layer)
-            value = application.apply_body(self.ctx, layer, configuration, tensors, definition.name.span, (), "")
+            value = apply_body(self.ctx, layer, configuration, tensors, definition.name.span, (), "")
         except Poisoned:
             self.ctx.failed = True
-            names.poison_all(self.frame, definition)
+            for result in declared_results:
+                if result.name is not None:
+                    self.frame.bind(result.name.text, Poison(), result.name.span)
             return
         values = value.values if isinstance(value, Results) else (value,)
         for result, each in zip(declared_results, values, strict=True):
@@ -192,9 +203,9 @@ class _Run:
             written = " ".join(result.type.span.text.split()) if result.type is not None else str(each.type)
             self.results.append(Port(result.name.text, each.type, written, result.name.span))
             self.outputs[result.name.text] = each
+            self.ctx.outputs.add(each)
+            self.ctx.named.add(each)
             self.frame.bind(result.name.text, each, result.name.span)
-        assert len(result_names) == len(self.results), "each has a name"
-        names.bind_dimensions(self.frame, definition)
 
     def program(self, outputs: Mapping[Binding, Tensor]) -> Program:
         function: Function = self.ctx.builder.finish(tuple(outputs.values()))
@@ -228,7 +239,9 @@ def _assemble(home: FileScope, choice: Choice, registry: Registry, runs: Mapping
     first = runs.get("train") or runs["predict"]
     predict = runs["predict"]
     training = first.training
-    names.warn_training(first.ctx, choice, training)
+    train = _accumulators(runs.get("train"))
+    if training is not None and training.loss is not None and train is not None:
+        doubts.warn(first.ctx, train.function, training.loss)
     (root,) = first.ctx.applications[0][:1] or (None,)
     return Model(
         name=choice.model.name.text,
@@ -242,7 +255,7 @@ def _assemble(home: FileScope, choice: Choice, registry: Registry, runs: Mapping
         states=(),
         applications=() if root is None else root.children,
         loss=training.loss if training is not None else None,
-        train=_accumulators(runs.get("train")),
+        train=train,
         evaluate=_accumulators(runs.get("evaluate")),
         predict=predict.program({Binding(Role.OUTPUT, name): value for name, value in predict.outputs.items()}),
         reports=tuple(training.reports) if training is not None else (),

@@ -1,13 +1,15 @@
 """Evaluation of expressions.
 
-In: a node and the frame it stands in. Out: its value, with the operations it needs added to the program. What is wrong is
-reported once, then `Poisoned` is raised; the arguments of a call and the items of a list are all tried before.
+In: a node and the frame it stands in. Out: its value, with the operations it needs added to the program. What is
+wrong is reported once, then `Poisoned` is raised; the arguments of a call and the items of a list are all tried
+before.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import assert_never
 
 from nnc.language import library, lists, operators
@@ -26,6 +28,7 @@ from nnc.language.values import (
     Poison,
     Poisoned,
     Record,
+    Results,
     Stages,
     Tensor,
     describe,
@@ -71,8 +74,6 @@ def evaluate(ctx: Elaboration, node: tree.Expression, frame: Frame, hint: str) -
             return lists.subscript(ctx, node, frame, hint)
         case tree.Attribute():
             return _attribute(ctx, node, frame)
-        case tree.Invalid():
-            raise Poisoned
         case _:
             assert_never(node)
 
@@ -91,7 +92,7 @@ def evaluate_all(ctx: Elaboration, nodes: Sequence[tree.Expression], frame: Fram
     return values
 
 
-# Names -----------------------------------------------------------------------------------------------------------------
+# Names --------------------------------------------------------------------------------------------------------------
 
 
 def lookup(ctx: Elaboration, name: tree.Name, frame: Frame) -> Anything:
@@ -141,15 +142,13 @@ def _constant(ctx: Elaboration, home: FileScope, item: tree.Const) -> Anything:
     if name not in home.constants:
         home.constants[name] = Poison()  # a constant that needs itself
         frame = Frame(home, "file", ctx.file_place(name))
-        try:
+        with suppress(Poisoned):
             home.constants[name] = ctx.evaluate(item.value, frame, name)
-        except Poisoned:
-            pass
     value: Anything = home.constants[name]  # type: ignore[assignment]  # filled here only
     return value
 
 
-# Operators -------------------------------------------------------------------------------------------------------------
+# Operators ----------------------------------------------------------------------------------------------------------
 
 
 def condition(ctx: Elaboration, node: tree.Expression, frame: Frame) -> bool:
@@ -217,7 +216,9 @@ def repeat(ctx: Elaboration, count: tree.Expression, layer: tree.Expression, fra
     """`n * layer`: the layer's expression evaluated anew n times."""
     times = ctx.evaluate(count, frame)
     if isinstance(times, bool) or not isinstance(times, int) or not 0 <= times <= LONGEST:
-        raise ctx.fail("E0211", f"a layer is repeated an integer number of times, and this is {describe(times)}", count.span)
+        raise ctx.fail(
+            "E0211", f"a layer is repeated an integer number of times, and this is {describe(times)}", count.span
+        )
     stages = []
     for _ in range(times):
         stage = ctx.evaluate(layer, frame)
@@ -236,7 +237,7 @@ def _chain(ctx: Elaboration, node: tree.Chain, frame: Frame, hint: str) -> Anyth
     return value
 
 
-# Records and attributes ------------------------------------------------------------------------------------------------
+# Records and attributes ---------------------------------------------------------------------------------------------
 
 
 def _record(ctx: Elaboration, node: tree.Record, frame: Frame) -> Record:
@@ -274,7 +275,7 @@ def _attribute(ctx: Elaboration, node: tree.Attribute, frame: Frame) -> Anything
             known = tuple(entries)
         case Configured():
             return _of_layer(ctx, value, node)
-        case _ if hasattr(value, "names") and hasattr(value, "values"):
+        case Results():
             if name in value.names:
                 return value.values[value.names.index(name)]
             known = value.names

@@ -1,7 +1,8 @@
 """Imports of other files.
 
-In: a file's table of definitions. Out: the same with what it imports filled in. Paths are relative to the importing file and
-stay under the folder of the first file; what cannot be brought is reported, and its names are silent from then on.
+In: a file's table of definitions. Out: the same with what it imports filled in. Paths are relative to the importing
+file and stay under the folder of the first file; what cannot be brought is reported, and its names are silent from
+then on.
 """
 
 from __future__ import annotations
@@ -69,19 +70,23 @@ class _Importer:
     def _load(self, written: tree.String, importer: Path, way: tuple[Path, ...]) -> FileScope | None:
         path = (importer.parent / written.value).resolve()
         if Path(written.value).is_absolute() or not path.is_relative_to(self.root):
-            return self._refuse("E0307", f'"{written.value}" lies outside of the project', written.span)
+            self._refuse("E0307", f'"{written.value}" lies outside of the project', written.span)
+            return None
         if path in way:
             chain = " -> ".join(each.name for each in (*way[way.index(path) :], path))
-            return self._refuse("E0308", f"files import each other in a circle: {chain}", written.span)
+            self._refuse("E0308", f"files import each other in a circle: {chain}", written.span)
+            return None
         if path in self.loaded:
             return self.loaded[path]
         if len(self.loaded) >= MOST_FILES:
-            return self._refuse("E0307", f"more than {MOST_FILES} files are imported", written.span)
+            self._refuse("E0307", f"more than {MOST_FILES} files are imported", written.span)
+            return None
         try:
             data = path.read_bytes()
         except OSError as error:
             reason = error.strerror or "it cannot be read"
-            return self._refuse("E0307", f'cannot read "{written.value}": {reason}', written.span)
+            self._refuse("E0307", f'cannot read "{written.value}": {reason}', written.span)
+            return None
         source = read(str(Path(written.value)), data, self.reporter)
         scope = file_scope(parse(source, self.reporter))
         scope.lost.update(name.text for name in scope.module.lost)
@@ -91,4 +96,3 @@ class _Importer:
 
     def _refuse(self, code: str, title: str, span: Span) -> None:
         self.reporter.error(code, title, span)
-        return None

@@ -20,7 +20,8 @@ from nnc.tensor.types import Shape, TensorType
 
 
 def fans(shape: Shape) -> tuple[int, int]:
-    """How many inputs and outputs a weight of `shape` connects, as Keras counts: the last two axes, times the window."""
+    """How many inputs and outputs a weight of `shape` connects, as Keras counts: the last two axes, times the
+    window."""
     match shape:
         case ():
             return 1, 1
@@ -41,7 +42,9 @@ def initial_value(
     if is_number(value):
         value = number(ctx, value, type.element, span)
     if not isinstance(value, Tensor) or value.type.element != type.element:
-        raise ctx.fail("E0405", f"an initializer gives numbers of {type.element}, and this one gives {describe(value)}", span)
+        raise ctx.fail(
+            "E0405", f"an initializer gives numbers of {type.element}, and this one gives {describe(value)}", span
+        )
     if value.type.shape != type.shape:
         if value.type.rank:
             raise ctx.fail("E0405", f"the initializer gives {spell(value.type)} for a parameter {spell(type)}", span)
@@ -49,7 +52,9 @@ def initial_value(
     return value
 
 
-def initializer_function(ctx: Elaboration, initializer: Anything, type: TensorType, span: Span, frame: Frame, name: str) -> Function:
+def initializer_function(
+    ctx: Elaboration, initializer: Anything, type: TensorType, span: Span, frame: Frame, name: str
+) -> Function:
     """An initializer compiled apart: no parameters, one result of `type`."""
     with ctx.apart(f"initialize_{name}"):
         ctx.in_initializer = True
@@ -63,7 +68,9 @@ def parameter(ctx: Elaboration, node: tree.ParamStmt, type: TensorType, frame: F
     if owner is None or owner.path is None:
         raise ctx.fail("E0408", "a parameter belongs to a layer or model", node.span, help="define a `layer` for it")
     if node.options:
-        raise ctx.unsupported(f"`{node.options[0].name.text if node.options[0].name else 'option'}` is", node.options[0].span)
+        raise ctx.unsupported(
+            f"`{node.options[0].name.text if node.options[0].name else 'option'}` is", node.options[0].span
+        )
     name = node.name.text
     expression = node.value
     if isinstance(expression, tree.Conditional):
@@ -98,7 +105,13 @@ def parameter(ctx: Elaboration, node: tree.ParamStmt, type: TensorType, frame: F
 
 
 def _register(
-    ctx: Elaboration, node: tree.ParamStmt, path: str, type: TensorType, initializer: Anything, expression: tree.Expression, frame: Frame
+    ctx: Elaboration,
+    node: tree.ParamStmt,
+    path: str,
+    type: TensorType,
+    initializer: Anything,
+    expression: tree.Expression,
+    frame: Frame,
 ) -> None:
     registry = ctx.registry
     if path in registry.parameters:
@@ -127,7 +140,9 @@ def _description(initializer: Anything) -> str:
 def _constant(ctx: Elaboration, node: tree.Expression, type: TensorType, frame: Frame, name: str) -> Tensor:
     value = ctx.evaluate(node, frame)
     if not is_number(value):
-        raise ctx.fail("E0405", f"a number stands for a parameter that is left out, and this is {describe(value)}", node.span)
+        raise ctx.fail(
+            "E0405", f"a number stands for a parameter that is left out, and this is {describe(value)}", node.span
+        )
     scalar = number(ctx, value, type.element, node.span)
     if not type.shape:
         return scalar

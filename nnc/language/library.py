@@ -1,13 +1,13 @@
 """The standard library: one definition a file, found by its name.
 
-A name is looked up among the file names, and only the file that has it is parsed; a parsed file is kept for the life of the
-process. Nothing is read before a name asks for it.
+A name is looked up among the file names, and only the file that has it is parsed; a parsed file is kept for the life
+of the process. Nothing is read before a name asks for it.
 """
 
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 from nnc.base.diagnostic import Reporter
@@ -25,7 +25,7 @@ def _key(name: str) -> str:
     return name.replace("_", "").lower()
 
 
-@lru_cache(maxsize=1)
+@cache
 def _index() -> dict[str, tuple[Path, ...]]:
     found: dict[str, tuple[Path, ...]] = {}
     for path in sorted(FOLDER.glob("*/*.nn")):
@@ -34,7 +34,7 @@ def _index() -> dict[str, tuple[Path, ...]]:
     return found
 
 
-@lru_cache(maxsize=None)
+@cache
 def _load(path: Path) -> FileScope:
     text = path.read_text(encoding="utf-8")
     reporter = Reporter()
@@ -44,7 +44,8 @@ def _load(path: Path) -> FileScope:
 
 
 def find(name: str) -> FileScope | None:
-    """The library file that defines `name`, parsed; None where there is none. Raises ProgramError for a broken library."""
+    """The library file that defines `name`, parsed; None where there is none. Raises ProgramError for a broken
+    library."""
     for path in _index().get(_key(name), ()):
         scope = _load(path)
         if name in scope.items:
@@ -52,8 +53,17 @@ def find(name: str) -> FileScope | None:
     return None
 
 
-@lru_cache(maxsize=1)
+def defines(name: str) -> bool:
+    """Whether the library has a definition of this name. Parses nothing."""
+    return any(name in _defined(path) for path in _index().get(_key(name), ()))
+
+
+@cache
+def _defined(path: Path) -> tuple[str, ...]:
+    return tuple(_DEFINITION.findall(path.read_text(encoding="utf-8")))
+
+
+@cache
 def names() -> tuple[str, ...]:
     """The names of all definitions, for suggestions; reads every file, but parses none."""
-    texts = (path.read_text(encoding="utf-8") for paths in _index().values() for path in paths)
-    return tuple(name for text in texts for name in _DEFINITION.findall(text))
+    return tuple(name for paths in _index().values() for path in paths for name in _defined(path))

@@ -121,13 +121,18 @@ def _of_tensor(ctx: Elaboration, x: Tensor, node: tree.Subscript, frame: Frame, 
     for item in items:
         if isinstance(item, tree.Ellipsis_):
             for size in x.type.shape[len(starts) : len(starts) + x.type.rank - named]:
-                starts.append(0), stops.append(size), steps.append(1), shape.append(size)
+                starts.append(0)
+                stops.append(size)
+                steps.append(1)
+                shape.append(size)
         elif isinstance(item, tree.NoneLiteral):
             shape.append(1)
         else:
             size = x.type.shape[len(starts)]
             start, stop, step, kept = _cut(ctx, item, size, frame)
-            starts.append(start), stops.append(stop), steps.append(step)
+            starts.append(start)
+            stops.append(stop)
+            steps.append(step)
             if kept:
                 shape.append(len(range(start, stop, step)))
     cut = x
@@ -158,5 +163,3 @@ def _cut(
     if isinstance(value, bool) or not isinstance(value, int) or not -size <= value < size:
         raise ctx.fail("E0214", f"an axis of {size} has no place {describe(value)}", item.span)
     return value % size, value % size + 1, 1, False
-
-

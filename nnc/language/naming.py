@@ -1,7 +1,8 @@
 """The paths of layers and parameters: section 10 of the language's reference.
 
-A layer is named after the statement whose evaluation made it, then its own name in snake case, repeats numbered from `_2`.
-The three programs of a model (train, evaluate, predict) share one `Naming`, so that a layer keeps its name in each of them.
+A layer is named after the statement whose evaluation made it, then its own name in snake case, repeats numbered from
+`_2`. The three programs of a model (train, evaluate, predict) share one `Naming`, so that a layer keeps its name in
+each of them.
 """
 
 from __future__ import annotations

@@ -102,7 +102,9 @@ def _both_counted(x: Tensor, y: Tensor) -> bool:
 
 def _conversion(x: Tensor, y: Tensor) -> str:
     plain = x if not x.type.is_float else y
-    return f"convert one of them: float({plain.hint})" if plain.hint.isidentifier() else "convert one of them: float(...)"
+    return (
+        f"convert one of them: float({plain.hint})" if plain.hint.isidentifier() else "convert one of them: float(...)"
+    )
 
 
 def number(ctx: Elaboration, value: Anything, element: str, span: Span) -> Tensor:
@@ -129,7 +131,8 @@ def number(ctx: Elaboration, value: Anything, element: str, span: Span) -> Tenso
 def pointwise(
     ctx: Elaboration, primitive: str, verb: str, args: list[tuple[Tensor, Span]], span: Span, hint: str = ""
 ) -> Tensor:
-    """A pointwise primitive on tensors; operands that do not broadcast are reported with both shapes. Raises Poisoned."""
+    """A pointwise primitive on tensors; operands that do not broadcast are reported with both shapes. Raises
+    Poisoned."""
     try:
         return ctx.op(primitive, [value for value, _ in args], span, hint=hint)
     except TypeMismatch as mismatch:

@@ -1,7 +1,8 @@
 """An optimizer's body as the program that updates one parameter tensor.
 
-In: a configured optimizer. Out: a function (parameter, gradient, step, *slots) -> (new parameter, *new slots) on generic
-shapes, and the slots with their first values. A state that starts at `none` is absent, and setting it is left out.
+In: a configured optimizer. Out: a function (parameter, gradient, step, *slots) -> (new parameter, *new slots) on
+generic shapes, and the slots with their first values. A state that starts at `none` is absent, and setting it is left
+out.
 """
 
 from __future__ import annotations

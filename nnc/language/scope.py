@@ -1,6 +1,7 @@
 """Names while a body is evaluated.
 
-A `Frame` is one block under evaluation. What it does not bind is looked up around it, then in the file, by the evaluator.
+A `Frame` is one block under evaluation. What it does not bind is looked up around it, then in the file, by the
+evaluator.
 """
 
 from __future__ import annotations

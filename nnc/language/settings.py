@@ -29,7 +29,7 @@ def _is_seed(value: Anything) -> bool:
 
 
 def _is_share(value: Anything) -> bool:
-    return is_number(value) and isinstance(value, int | float) and 0 <= value < 1
+    return is_number(value) and 0 <= value < 1
 
 
 PLAIN: dict[str, Setting] = {
@@ -41,7 +41,14 @@ PLAIN: dict[str, Setting] = {
     "validation_split": Setting("a number of at least 0 and below 1", _is_share),
 }
 LOSS, OPTIMIZER, METRICS = "loss", "optimizer", "metrics"
-PENDING = ("weights", "gradient_accumulation_steps", "early_stopping", "class_weight", "sample_weight", "validation_data")
+PENDING = (
+    "weights",
+    "gradient_accumulation_steps",
+    "early_stopping",
+    "class_weight",
+    "sample_weight",
+    "validation_data",
+)
 NAMES = (LOSS, OPTIMIZER, METRICS, *PLAIN, *PENDING)
 
 

@@ -1,7 +1,8 @@
 """Signatures: types as written, and their unification with what is given.
 
-In: the parameters or results of a definition with their types, and values. Out: the dimensions' names bound in the frame.
-Plain names bind first; every other dimension is then evaluated and compared. `...` stands for the same axes throughout.
+In: the parameters or results of a definition with their types, and values. Out: the dimensions' names bound in the
+frame. Plain names bind first; every other dimension is then evaluated and compared. `...` stands for the same axes
+throughout.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ class Unifier:
             if wanted != found:
                 raise self._mismatch(slot, axis, wanted, _written(expression), closing)
 
-    # The parts of a type -----------------------------------------------------------------------------------------------
+    # The parts of a type --------------------------------------------------------------------------------------------
 
     def _kind(self, slot: Slot, closing: bool) -> None:
         ctx, written, given = self.ctx, slot.type, slot.value.type
@@ -68,7 +69,8 @@ class Unifier:
             if bound != given.bound:
                 raise ctx.fail(
                     "E0204",
-                    f"{self._subject(slot, closing)} is index({bound}), and {called(ctx, slot.value)} is {spell(given)}",
+                    f"{self._subject(slot, closing)} is index({bound}), and "
+                    f"{called(ctx, slot.value)} is {spell(given)}",
                     slot.span,
                     others=origin(ctx, slot.value),
                 )
@@ -131,14 +133,16 @@ class Unifier:
         item = self.frame.home.items.get(name.text)
         return isinstance(item, tree.Const)
 
-    # What is said ------------------------------------------------------------------------------------------------------
+    # What is said ---------------------------------------------------------------------------------------------------
 
     def _subject(self, slot: Slot, closing: bool) -> str:
         return f"the result `{slot.name}` of {self.what}" if closing else f"`{slot.name}` of {self.what}"
 
     def _wrong_kind(self, slot: Slot, wanted: str, closing: bool) -> Poisoned:
         ctx, given = self.ctx, slot.value.type
-        text = f"{self._subject(slot, closing)} is {_written(slot.type)}, and {called(ctx, slot.value)} is {spell(given)}"
+        text = (
+            f"{self._subject(slot, closing)} is {_written(slot.type)}, and {called(ctx, slot.value)} is {spell(given)}"
+        )
         return ctx.fail(
             "E0205" if closing else "E0204",
             text,
@@ -183,7 +187,9 @@ class Unifier:
         others = [*origin(ctx, slot.value)]
         if other is not None:
             others += origin(ctx, other.value)
-        wanted = f"as `{other.name}` is {spell(other.value.type)}" if other is not None else "elsewhere in the signature"
+        wanted = (
+            f"as `{other.name}` is {spell(other.value.type)}" if other is not None else "elsewhere in the signature"
+        )
         return ctx.fail(
             "E0205" if closing else "E0202",
             f"{self._subject(slot, closing)} is {spell(slot.value.type)}, which does not fit: {wanted}",
@@ -228,9 +234,7 @@ def dimension(ctx: Elaboration, frame: Frame, node: tree.Expression) -> int:
             help="divide with `//`, which gives an integer" if is_number(value) else None,
         )
     if not 1 <= value <= LARGEST_DIMENSION:
-        raise ctx.fail(
-            "E0211", f"a dimension is a positive integer below 2^31, and this is {value:,}", node.span
-        )
+        raise ctx.fail("E0211", f"a dimension is a positive integer below 2^31, and this is {value:,}", node.span)
     return value
 
 
@@ -262,7 +266,9 @@ def type_error(ctx: Elaboration, written: tree.TypeExpr, tensors_only: bool) -> 
     """Reports a type's name that does not exist, or does not stand for tensors."""
     name = written.name.text
     if tensors_only and name in KINDS:
-        return ctx.fail("E0412", f"`{name}` is for configuration, not for tensors", written.name.span, help="write float[...]")
+        return ctx.fail(
+            "E0412", f"`{name}` is for configuration, not for tensors", written.name.span, help="write float[...]"
+        )
     near = nearest(name, TYPE_NAMES)
     return ctx.fail(
         "E0412",

@@ -21,7 +21,9 @@ def run(ctx: Elaboration, block: tree.Block, frame: Frame, hints: Mapping[str, s
     poisoned = False
     for statement in block.statements:
         names = assigned(statement)
-        frame.place = Place((*outer.path, "_".join(n.text for n in names if n.text != "_") or "value")) if names else outer
+        frame.place = (
+            Place((*outer.path, "_".join(n.text for n in names if n.text != "_") or "value")) if names else outer
+        )
         try:
             _statement(ctx, statement, frame, hints)
         except Poisoned:
@@ -98,7 +100,9 @@ def remember(ctx: Elaboration, frame: Frame, value: Anything) -> None:
 def _assert(ctx: Elaboration, node: tree.Assert, frame: Frame) -> None:
     value = ctx.evaluate(node.condition, frame)
     if not isinstance(value, bool):
-        raise ctx.fail("E0210", f"a condition is true or false at compile time, and this is {describe(value)}", node.span)
+        raise ctx.fail(
+            "E0210", f"a condition is true or false at compile time, and this is {describe(value)}", node.span
+        )
     if value:
         return
     message = ctx.evaluate(node.message, frame) if node.message is not None else None

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 
 def distance(first: str, second: str, most: int) -> int:
-    """Edits (insert, delete, replace, swap neighbours) from one to the other; `most + 1` where it is more than `most`."""
+    """Edits (insert, delete, replace, swap neighbours) from one to the other; `most + 1` where it is more than
+    `most`."""
     if abs(len(first) - len(second)) > most:
         return most + 1
     before: list[int] = []

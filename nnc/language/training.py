@@ -6,8 +6,9 @@ program, and the accumulators that `fit` reads once an epoch.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from nnc.base.source import Span
 from nnc.language.context import Elaboration
@@ -56,17 +57,17 @@ def train_block(ctx: Elaboration, node: tree.Train, frame: Frame, weight: Tensor
         if isinstance(statement, tree.Assign) and name in NAMES:
             settings.setdefault(str(name), statement)
         elif not isinstance(statement, tree.TargetStmt):
-            _guarded(ctx, lambda s=statement: run(ctx, tree.Block((s,), s.span), frame, {}))  # type: ignore[misc]
+            _guarded(ctx, partial(run, ctx, tree.Block((statement,), statement.span), frame, {}))
     for name, statement in settings.items():
         found.spans[name] = statement.value.span
-        _guarded(ctx, lambda n=name, s=statement: _setting(ctx, n, s, frame, found, weight))  # type: ignore[misc]
+        _guarded(ctx, partial(_setting, ctx, name, statement, frame, found, weight))
     _check_present(ctx, node, settings)
     return found
 
 
-def _guarded(ctx: Elaboration, action: object) -> None:
+def _guarded(ctx: Elaboration, action: Callable[[], None]) -> None:
     try:
-        action()  # type: ignore[operator]
+        action()
     except Poisoned:
         ctx.failed = True
 
@@ -74,7 +75,9 @@ def _guarded(ctx: Elaboration, action: object) -> None:
 def _check_present(ctx: Elaboration, node: tree.Train, settings: dict[str, tree.Assign]) -> None:
     place = node.model.span
     if LOSS not in settings:
-        ctx.fail("E0502", "this training has no loss", place, "`loss = ...` is missing in this block", help=_loss_help(node))
+        ctx.fail(
+            "E0502", "this training has no loss", place, "`loss = ...` is missing in this block", help=_loss_help(node)
+        )
     if OPTIMIZER not in settings:
         ctx.fail(
             "E0503",
@@ -90,9 +93,7 @@ def _loss_help(node: tree.Train) -> str:
     return f"add one of prediction and target: loss = mean_squared_error(prediction, {target})"
 
 
-def _setting(
-    ctx: Elaboration, name: str, node: tree.Assign, frame: Frame, found: Training, weight: Tensor
-) -> None:
+def _setting(ctx: Elaboration, name: str, node: tree.Assign, frame: Frame, found: Training, weight: Tensor) -> None:
     span = node.value.span
     if name in PENDING:
         raise ctx.unsupported(f"the setting `{name}` is", node.names[0].span)
@@ -114,7 +115,7 @@ def _setting(
         found.values[name] = value
 
 
-# Loss ------------------------------------------------------------------------------------------------------------------
+# Loss ---------------------------------------------------------------------------------------------------------------
 
 
 def _loss(ctx: Elaboration, value: Anything, span: Span, found: Training, weight: Tensor) -> None:
@@ -199,7 +200,7 @@ def _weighted(ctx: Elaboration, value: Tensor, weight: Tensor, span: Span, hint:
     return ctx.op("sum", [weighted], span, {"axes": (), "batch": True}, hint)
 
 
-# Metrics ---------------------------------------------------------------------------------------------------------------
+# Metrics ------------------------------------------------------------------------------------------------------------
 
 
 def _metrics(ctx: Elaboration, value: Anything, span: Span, found: Training, weight: Tensor) -> None:
@@ -231,10 +232,3 @@ def _metrics(ctx: Elaboration, value: Anything, span: Span, found: Training, wei
         found.reports.append(Report(name, name, WEIGHT_SUM))
     if poisoned:
         raise Poisoned
-
-
-def swapped(origins: frozenset[str], other: frozenset[str]) -> bool:
-    """Whether the first of two values comes of the targets alone, and the second of the model."""
-    return origins == {"target"} and "prediction" in other
-
-

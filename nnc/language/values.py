@@ -8,17 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypeAlias, Union, assert_never
+from typing import Literal, TypeAlias, TypeGuard, Union, assert_never
 
 from nnc.base.source import Span
 from nnc.language.files import FileScope
 from nnc.language.naming import Place
 from nnc.syntax import tree
-from nnc.tensor.ir import Value as Tensor
+from nnc.tensor.ir import Value
 from nnc.tensor.types import TensorType
 
+Tensor: TypeAlias = Value
 
 REQUIRED = object()
+
+
+Kind = Literal["fn", "layer", "model", "metric", "optimizer"]
 
 
 class Poisoned(Exception):
@@ -58,7 +62,7 @@ class Defined:
         return self.definition.name.text
 
     @property
-    def kind(self) -> str:
+    def kind(self) -> Kind:
         return "fn" if isinstance(self.definition, tree.FunctionDef) else self.definition.kind
 
     @property
@@ -131,7 +135,6 @@ Anything: TypeAlias = Union[  # noqa: UP007 (names inside are not yet bound when
     float,
     bool,
     str,
-    None,
     tuple["Anything", ...],
     Tensor,
     Poison,
@@ -143,10 +146,11 @@ Anything: TypeAlias = Union[  # noqa: UP007 (names inside are not yet bound when
     Stages,
     ModuleValue,
     Builtin,
+    None,
 ]
 
 
-def is_number(value: object) -> bool:
+def is_number(value: object) -> TypeGuard[int | float]:
     """Whether the value is a compile-time number; booleans are none."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
@@ -208,7 +212,13 @@ def describe(value: Anything) -> str:
             assert_never(value)
 
 
-_KIND = {"fn": "function", "layer": "layer", "model": "model", "metric": "metric", "optimizer": "optimizer"}
+_KIND: dict[Kind, str] = {
+    "fn": "function",
+    "layer": "layer",
+    "model": "model",
+    "metric": "metric",
+    "optimizer": "optimizer",
+}
 
 
 def spell(type: TensorType) -> str:

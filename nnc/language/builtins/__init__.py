@@ -17,7 +17,6 @@ _FAMILIES = (
 BUILTINS: dict[str, Builtin] = {builtin.name: builtin for family in _FAMILIES for builtin in family}
 
 # Names of the language's reference that this compiler does not know yet.
-PENDING = frozenset(
-    "tile repeat roll rearrange last pad_to einsum convolve window_max window_sum resize top_k sort argsort cumsum "
-    "attention ctc qr gamma mask lengths ragged copy batch row".split()
-)
+_PENDING = """tile repeat roll rearrange last pad_to einsum convolve window_max window_sum resize top_k sort argsort
+cumsum attention ctc qr gamma mask lengths ragged copy batch row"""
+PENDING = frozenset(_PENDING.split())

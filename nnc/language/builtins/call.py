@@ -32,7 +32,13 @@ class BuiltinCall:
         return any(isinstance(arg, Tensor) for arg in self.args)
 
     def fail(
-        self, title: str, text: str = "", *, code: str = "E0207", others: tuple[Label, ...] = (), help: str | None = None
+        self,
+        title: str,
+        text: str = "",
+        *,
+        code: str = "E0207",
+        others: tuple[Label, ...] = (),
+        help: str | None = None,
     ) -> Poisoned:
         """Reports that the function does not take what it is given."""
         return self.ctx.fail(code, f"`{self.name}`: {title}", self.span, text, others=others, help=help)
@@ -53,7 +59,7 @@ class BuiltinCall:
         except TypeMismatch as mismatch:
             raise self.fail(str(mismatch), others=origins(self.ctx, list(args))) from None
 
-    # Options -----------------------------------------------------------------------------------------------------------
+    # Options --------------------------------------------------------------------------------------------------------
 
     def flag(self, name: str) -> bool:
         value = self.options[name]

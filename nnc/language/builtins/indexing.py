@@ -23,7 +23,9 @@ def _index(call: BuiltinCall, place: int, choices: int, of: str) -> Tensor:
             f"{of} has {choices}, and {called(call.ctx, index)} is {spell(index.type)}",
             f"{choices} here, {bound} in the index",
             code="E0206",
-            others=tuple(label for value in call.args if isinstance(value, Tensor) for label in origin(call.ctx, value)),
+            others=tuple(
+                label for value in call.args if isinstance(value, Tensor) for label in origin(call.ctx, value)
+            ),
             help=f"end with {bound} outputs, or declare index({choices})",
         )
     return index

@@ -129,7 +129,10 @@ _FUNCTIONS: dict[str, tuple[str, Fold]] = {
 
 _PAIRS: dict[str, Fold] = {"minimum": min, "maximum": max}
 
-_CONVERSIONS = {name: name for name in ("f32", "f16", "bf16", "u8", "i32", "i64", "bool")} | {"float": "f32", "int": "i32"}
+_CONVERSIONS = {name: name for name in ("f32", "f16", "bf16", "u8", "i32", "i64", "bool")} | {
+    "float": "f32",
+    "int": "i32",
+}
 
 BUILTINS = (
     *(

@@ -17,7 +17,8 @@ def _place(call: BuiltinCall) -> int:
 def _draw(call: BuiltinCall, primitive: str, **attributes: Attribute) -> Anything:
     if not call.ctx.in_initializer:
         raise call.ctx.unsupported("random draws outside of initializers are", call.span)
-    return call.op(primitive, [], shape=call.integers("shape"), batched=False, place=_place(call), **attributes)
+    whole = {"shape": call.integers("shape"), "batched": False, "place": _place(call), **attributes}
+    return call.ctx.op(primitive, [], call.span, whole, call.hint)
 
 
 def _uniform(call: BuiltinCall) -> Anything:

@@ -1,4 +1,5 @@
-"""Reductions over `axis =` (default: all axes of the sample), with `keepdims = true`, and with `batch = true` over the batch."""
+"""Reductions over `axis =` (default: all axes of the sample), with `keepdims = true`, and with `batch = true` over
+the batch."""
 
 from __future__ import annotations
 
@@ -38,7 +39,9 @@ def _reduce(primitive: str, call: BuiltinCall) -> Anything:
     x = call.tensor()
     if x.type.element == "bool" and primitive in ("sum", "mean"):
         raise call.fail("truth values have no sum", code="E0203", help="make numbers of them: float(x)")
-    return call.op(primitive, [x], axes=call.axes(x.type.rank), keepdims=call.flag("keepdims"), batch=call.flag("batch"))
+    return call.op(
+        primitive, [x], axes=call.axes(x.type.rank), keepdims=call.flag("keepdims"), batch=call.flag("batch")
+    )
 
 
 def _position(primitive: str, call: BuiltinCall) -> Anything:

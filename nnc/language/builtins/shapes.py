@@ -111,13 +111,17 @@ def _reverse(call: BuiltinCall) -> Anything:
     return call.op("reverse", [x], axes=(call.axis(x.type.rank),))
 
 
-def product(ctx: Elaboration, left: tuple[Anything, Span], right: tuple[Anything, Span], span: Span, hint: str) -> Tensor:
-    """`x @ y`: the last axis of x with the last but one of y (the only one of a vector), as NumPy's. Raises Poisoned."""
+def product(
+    ctx: Elaboration, left: tuple[Anything, Span], right: tuple[Anything, Span], span: Span, hint: str
+) -> Tensor:
+    """`x @ y`: the last axis of x with the last but one of y (the only one of a vector), as NumPy's. Raises
+    Poisoned."""
     (x, _), (y, _) = left, right
     for value, place in (left, right):
         if not isinstance(value, Tensor) or value.type.rank == 0:
             raise ctx.fail("E0210", f"`@` multiplies tensors with axes, and this is {describe(value)}", place)
-    assert isinstance(x, Tensor) and isinstance(y, Tensor), "just checked"
+    assert isinstance(x, Tensor), "just checked"
+    assert isinstance(y, Tensor), "just checked"
     a, b = x.type.shape, y.type.shape
     inner = b[-2] if len(b) > 1 else b[0]
     if a[-1] != inner:
