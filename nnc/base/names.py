@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import keyword
 import re
+import unicodedata
 from collections.abc import Iterable
 
 _BEFORE_WORD = re.compile(r"(.)([A-Z][a-z0-9]+)")
@@ -29,7 +30,8 @@ def snake_case(name: str) -> str:
 def identifier(wish: str) -> str:
     """The nearest Python identifier that is no keyword: `h'` -> `h_new`, `2x` -> `_2x`, `lambda` -> `lambda_`."""
     wish = re.sub(r"'(?=\W|$)", "_new", wish)
-    wish = _NOT_IDENTIFIER.sub("_", wish).strip("_") or "value"
+    wish = "".join(each if ("a" + each).isidentifier() else "_" for each in unicodedata.normalize("NFKC", wish))
+    wish = re.sub("_{2,}", "_", wish).strip("_") or "value"
     if not wish.isidentifier():
         wish = "_" + wish
     return wish + "_" if wish in _PYTHON else wish

@@ -50,12 +50,14 @@ def format_module(module: tree.Module) -> str:
     places = _places(module)
     lines: list[str] = []
     opened: list[int] = []  # what each open bracket adds to the indentation
+    last = ""
     for line in _lines(_pieces(tokens)):
-        if line[0].breaks > 1 and lines and line[0].kind != "RBRACE" and not _opens_block(lines[-1]):
+        if line[0].breaks > 1 and lines and line[0].kind != "RBRACE" and last != "LBRACE":
             lines.append("")
         level = _level(line, opened, tokens, places)
         lines.append((INDENT * level + _joined(line, tokens, places)).rstrip())
         _track(line, opened, places)
+        last = next((piece.kind for piece in reversed(line) if piece.kind != COMMENT), COMMENT)
     return "\n".join(lines) + "\n" if lines else ""
 
 
@@ -110,10 +112,6 @@ def _lines(pieces: list[_Piece]) -> Iterator[list[_Piece]]:
         line.append(piece)
     if line:
         yield line
-
-
-def _opens_block(line: str) -> bool:
-    return line.endswith("{")
 
 
 def _level(line: list[_Piece], opened: list[int], tokens: Tokens, places: _Places) -> int:

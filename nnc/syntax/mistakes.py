@@ -27,14 +27,12 @@ from nnc.syntax.tokens import CLOSING, DEFINING, OPENING, RESERVED, Token, Token
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """Token `index` is none of `expected`; `block` is the `{` of the innermost open block, or -1; `top` the first
-    token of what was understood last."""
+    """Token `index` is none of `expected`; `block` is the `{` of the innermost open block, or -1."""
 
     tokens: Tokens
     index: int
     expected: frozenset[str]
     block: int
-    top: int
 
     @property
     def token(self) -> Token:
@@ -155,10 +153,14 @@ def _path(s: Situation) -> Diagnostic | None:
     return None
 
 
-def _trailing(s: Situation) -> Diagnostic | None:
+def trailing_operator(s: Situation) -> Diagnostic | None:
     """An operator at the end of a line or before a closing bracket; the next line may have been read as its operand."""
     first = s.begins
-    follows = 0 < first < s.index and _lacks_operand(s.tokens.items[first - 1]) and s.tokens.starts_statement(first)
+    follows = (
+        0 < first < s.index
+        and _lacks_operand(s.tokens.items[first - 1])
+        and (s.tokens.starts_statement(first) or s.tokens.starts_in_column_1(first))
+    )
     if follows and (s.inside <= s.block or s.tokens.partner[s.inside] < 0):
         return _operand(s, first - 1)
     if s.previous is None or not _lacks_operand(s.previous):
@@ -233,6 +235,8 @@ def _assigned(s: Situation) -> Diagnostic | None:
         return None
     start = expression_start(s.tokens, s.index)
     before = s.tokens.items[start - 1] if start else None
+    if start == s.index:
+        return None
     fresh = s.tokens.items[start].first and s.inside == s.block and s.token.first is False
     if fresh and start < s.index - 1 and start == s.begins:
         return _make("E0131", _joined(s, start, s.index - 1), "", "give the whole new value a name")
@@ -413,11 +417,11 @@ MISTAKES: tuple[Callable[[Situation], Diagnostic | None], ...] = (
     _chained,
     _no_type,
     _no_list,
-    _trailing,
+    _reserved,
+    trailing_operator,
     _open_bracket,
     _no_else,
     _left_operand,
-    _reserved,
     _unused_value,
     _assigned,
     _outside,

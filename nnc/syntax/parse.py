@@ -7,6 +7,8 @@ on, a dozen for every operand, are walked once and remembered.
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
 from math import isinf
@@ -18,9 +20,9 @@ from nnc.syntax import tree
 from nnc.syntax.build import ACTIONS
 from nnc.syntax.errors import report
 from nnc.syntax.grammar import END, Tables, tables
-from nnc.syntax.mistakes import Situation, diagnose
+from nnc.syntax.mistakes import Situation, diagnose, trailing_operator
 from nnc.syntax.recover import open_block, resume
-from nnc.syntax.tokens import ERROR, MAXIMUM_ERRORS, MAXIMUM_NESTING, Tokens, scan
+from nnc.syntax.tokens import DEFINING, ERROR, MAXIMUM_ERRORS, MAXIMUM_NESTING, Tokens, scan
 
 MAXIMUM_BYTES = 1 << 20
 
@@ -40,14 +42,16 @@ def parse(source: Source, reporter: Reporter) -> tree.Module:
         return module
     places = [each.primary.span for each in found.all]
     good = tuple(item for item in module.items if not any(_meets(item.span, place) for place in places))
-    lost = tuple(name for item in module.items if item not in good for name in _defined(item))
-    return replace(module, items=good, lost=lost + module.lost, damaged=True)
+    kept = {item.name.span.start for item in good if isinstance(item, tree.Const | tree.FunctionDef | tree.Definition)}
+    lost = tuple(name for name in _headed(tokens) if name.span.start not in kept)
+    return replace(module, items=good, lost=lost, damaged=True)
 
 
 def read(path: str, data: bytes, reporter: Reporter) -> Source:
     """The source that the bytes of a file are; reports what is no UTF-8, and replaces it."""
+    data = data.removeprefix(BOM_UTF8)
     try:
-        return Source(path, data.decode("utf-8-sig"))
+        return Source(path, data.decode("utf-8"))
     except UnicodeDecodeError as error:
         source = Source(path, data.decode("utf-8", errors="replace"))
         offset = len(data[: error.start].decode("utf-8", errors="replace"))
@@ -59,16 +63,11 @@ def _meets(span: Span, place: Span) -> bool:
     return span.start <= place.start <= span.end
 
 
-def _defined(item: tree.Item) -> tuple[tree.Name, ...]:
-    match item:
-        case tree.Const() | tree.FunctionDef() | tree.Definition():
-            return (item.name,)
-        case tree.FromImport():
-            return tuple(each.alias or each.name for each in item.names)
-        case tree.Import():
-            return (item.alias,) if item.alias else ()
-        case tree.Train():
-            return ()
+def _headed(tokens: Tokens) -> Iterator[tree.Name]:
+    """The names that definitions give, told from their first words alone."""
+    for index, token in enumerate(tokens.items):
+        if token.kind in DEFINING - {"TRAIN", "IMPORT", "FROM"} and tokens.starts_definition(index):
+            yield tree.Name(tokens.items[index + 1].text, tokens.span(index + 1))
 
 
 @lru_cache(maxsize=1)
@@ -95,7 +94,6 @@ class _Parser:
         self.last = -1  # the last token that was shifted
         self.floor = 0  # recovery must not go back behind this
         self.errors = 0
-        self.lost: list[tree.Name] = []
 
     def run(self) -> tree.Module:
         """Parses to the end of the tokens, over all errors."""
@@ -192,6 +190,12 @@ class _Parser:
         if origin not in ("statement", "item") or token.first or token.kind in ("RBRACE", END):
             return True
         self.errors += 1
+        trailing = trailing_operator(
+            Situation(self.tokens, index, frozenset(), open_block(self.tables, self.states, self.starts, self.tokens))
+        )
+        if trailing is not None:
+            self.reporter.add(trailing)
+            return False
         previous = self.tokens.items[index - 1]
         if self.tokens.starts_statement(index) or self.tokens.starts_definition(index):
             helps = "put it on a line of its own"
@@ -204,19 +208,15 @@ class _Parser:
         """Reports the error at a token unless that was done, cuts the stack, and gives the token to go on
         with, or -1.
         """
-        depth, brace = open_block(self.tables, self.states, self.starts, self.tokens)
+        brace = open_block(self.tables, self.states, self.starts, self.tokens)
         token = self.tokens.items[index]
         if not is_reported and token.kind != ERROR:
             expected = frozenset(s for s in self.tables.states[self.states[-1]] if s.isupper() or s == END)
-            found = diagnose(
-                Situation(self.tokens, index, expected, brace, self.starts[-1] if len(self.starts) > 1 else 0)
-            )
-            self.reporter.add(found)
+            self.reporter.add(diagnose(Situation(self.tokens, index, expected, brace)))
         self.errors += 1
         to = resume(self.tables, self.states, self.starts, self.tokens, index, self.floor)
         if to.unclosed >= 0 and not self.is_reported_near(index, to.index):
             self.report_unclosed(to.unclosed, to.index)
-        self.note_lost(depth, to.depth)
         for stack in (self.states, self.values, self.starts, self.depths):
             del stack[to.depth :]
         self.floor = to.index + 1
@@ -235,23 +235,15 @@ class _Parser:
         others = (Label(where, "it must come before this"),) if self.tokens.items[index].kind != END else ()
         report(self.reporter, "E0120", self.tokens.span(brace), "this `{` is never closed", others=others)
 
-    def note_lost(self, depth: int, to: int) -> None:
-        """Remembers the name of a definition that is cut off the stack."""
-        for position in range(to, len(self.values)):
-            value = self.values[position]
-            if isinstance(value, tree.Name):
-                self.lost.append(value)
-                return
-
     def finish(self, module: tree.Module) -> tree.Module:
         items = tuple(_documented(item, self.tokens) for item in module.items)
-        return replace(module, items=items, lost=tuple(self.lost))
+        return replace(module, items=items)
 
     def partial(self) -> tree.Module:
         """What was understood before giving up."""
         items = self.values[1] if len(self.values) > 1 and isinstance(self.values[1], list) else []
         whole = Span(self.tokens.source, 0, len(self.tokens.source.text))
-        return tree.Module(tuple(_documented(item, self.tokens) for item in items), tuple(self.lost), True, whole)
+        return tree.Module(tuple(_documented(item, self.tokens) for item in items), (), True, whole)
 
 
 _DEEPER = frozenset(

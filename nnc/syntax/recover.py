@@ -22,7 +22,12 @@ class Resume:
     unclosed: int
 
 
-def open_block(tables: Tables, states: list[int], starts: list[int], tokens: Tokens) -> tuple[int, int]:
+def open_block(tables: Tables, states: list[int], starts: list[int], tokens: Tokens) -> int:
+    """The `{` of the innermost block that is open, or -1."""
+    return _innermost(tables, states, starts, tokens)[1]
+
+
+def _innermost(tables: Tables, states: list[int], starts: list[int], tokens: Tokens) -> tuple[int, int]:
     """The innermost block that is open: the number of states up to it, and its `{`. Outside of blocks, 1 and -1."""
     for position in range(len(states) - 1, 0, -1):
         if "statement" in tables.states[states[position]]:
@@ -41,7 +46,7 @@ def resume(tables: Tables, states: list[int], starts: list[int], tokens: Tokens,
     `starts[k]` is the first token of the k-th entry of the stack. A trailing operator may have taken the first word of
     the next statement: then that statement is the place.
     """
-    depth, brace = open_block(tables, states, starts, tokens)
+    depth, brace = _innermost(tables, states, starts, tokens)
     first = _line_start(tokens, index)
     if (
         first >= floor
