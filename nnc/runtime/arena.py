@@ -39,7 +39,8 @@ class Guards:
         block = torch.full((GUARD + size + GUARD,), PATTERN, dtype=torch.uint8, device=device)
         inside = block[GUARD : GUARD + size]
         inside.fill_(UNWRITTEN)
-        self.blocks[name] = (block[:GUARD], block[GUARD + size :], inside)
+        alike = sum(other.partition(" #")[0] == name for other in self.blocks)
+        self.blocks[f"{name} #{alike + 1}" if alike else name] = (block[:GUARD], block[GUARD + size :], inside)
         return inside.view(ELEMENTS[element]).view(tuple(shape))
 
     def overwritten(self) -> list[str]:
@@ -49,6 +50,11 @@ class Guards:
             for name, (before, after, _) in self.blocks.items()
             if not (bool((before == PATTERN).all()) and bool((after == PATTERN).all()))
         ]
+
+    def unwritten(self) -> dict[str, int]:
+        """How many bytes of each tensor still hold what `empty` put there; such values may also be written."""
+        counts = {name: int((inside == UNWRITTEN).sum()) for name, (_, _, inside) in self.blocks.items()}
+        return {name: count for name, count in counts.items() if count}
 
 
 def unwritten(tensor: Tensor) -> int:

@@ -19,7 +19,7 @@ from nnc.runtime.callbacks import Callbacks, History
 from nnc.runtime.declarations import Report
 from nnc.runtime.errors import NonFiniteLoss
 from nnc.runtime.progress import Progress
-from nnc.runtime.random import permutation
+from nnc.runtime.random import Orders
 
 
 @dataclass(slots=True)
@@ -50,7 +50,7 @@ class Run:
     first_epoch: int
     epochs: int
     shuffle: bool
-    seed: int
+    orders: Orders
     validation: Validation | None
     save: Callable[[], None]  # writes the checkpoint, where one was asked for
 
@@ -129,7 +129,7 @@ class Loop:
         first = place.batch
         self._callbacks.call("on_epoch_begin", epoch)
         self._progress.begin(run.steps, f"Epoch {epoch + 1}/{run.epochs}", first)
-        order = permutation(run.seed, place.epochs, batches.samples) if run.shuffle else None
+        order = run.orders.at(place.epochs, batches.samples) if run.shuffle else None
         if first:
             batches.sums.copy_(torch.tensor(place.sums, dtype=torch.float64))
         else:

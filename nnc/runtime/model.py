@@ -24,6 +24,7 @@ from nnc.runtime.errors import DataError, UsageError
 from nnc.runtime.loop import Loop, Place, Run, Validation
 from nnc.runtime.npz import load_data
 from nnc.runtime.progress import Progress
+from nnc.runtime.random import Orders
 from nnc.runtime.store import Store
 from nnc.runtime.weights import split_tail
 
@@ -189,7 +190,7 @@ class Model:
             if checkpoint is not None:
                 self.save(checkpoint)
 
-        run = Run(batches, steps, first, last, bool(shuffle), self.seed, validation, save)
+        run = Run(batches, steps, first, last, bool(shuffle), Orders(self.seed), validation, save)
         Loop(self, members, progress, self._stop).fit(run, history)
         return history
 

@@ -20,9 +20,18 @@ def bits(seed: int, name: str) -> np.random.Philox:
     return np.random.Philox(key=np.array([seed & MASK, int.from_bytes(digest[:8], "little")], dtype=np.uint64))
 
 
-def permutation(seed: int, epoch: int, samples: int) -> Tensor:
-    """int64[samples]: the order of that epoch."""
-    return torch.from_numpy(bits(seed, f"order {epoch}").random_raw(samples).argsort(kind="stable"))
+class Orders:
+    """The orders of a run's epochs: one key for all, made once, and the epoch in the counter's highest word."""
+
+    def __init__(self, seed: int) -> None:
+        self._bits = bits(seed, "order")
+        self._state = self._bits.state
+
+    def at(self, epoch: int, samples: int) -> Tensor:
+        """int64[samples]: the permutation of that epoch, whatever was asked before."""
+        self._state["state"]["counter"] = np.array([0, 0, 0, epoch], dtype=np.uint64)
+        self._bits.state = self._state
+        return torch.from_numpy(self._bits.random_raw(samples).argsort(kind="stable"))
 
 
 class Draws:

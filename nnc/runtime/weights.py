@@ -102,7 +102,8 @@ def _class_target(given: Mapping[Any, Any], targets: Sequence[Port]) -> tuple[Po
 
 def split_tail(data: Data, fraction: Any, targets: Sequence[Port]) -> tuple[Data, Data]:
     """All but the last samples, and the last, as Keras splits them: unshuffled."""
-    if isinstance(fraction, bool) or not isinstance(fraction, int | float) or not 0 < fraction < 1:
+    is_number = isinstance(fraction, int | float) and not isinstance(fraction, bool)
+    if not is_number or not 0 < fraction < 1:
         raise UsageError(f"validation_split={fraction!r}: it takes a fraction between 0 and 1")
     kept = math.floor(data.samples * (1 - fraction))
     if kept == 0 or kept == data.samples:
