@@ -99,8 +99,8 @@ def _bind_tensors(
         tensors[param.name.text] = value
         if param.type is not None and isinstance(value, Tensor):
             slots.append(Slot(param.name.text, param.type, value, span))
-    _warn_swapped(ctx, layer, tensors, span)
     unifier.run(slots)
+    _warn_swapped(ctx, layer, tensors, span)
     for param in params:
         name = param.name.text
         if name not in tensors:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from nnc.base.diagnostic import Label
 from nnc.base.source import Span
+from nnc.language import library
 from nnc.language.context import Elaboration
 from nnc.language.suggest import nearest
 from nnc.language.values import Anything, Defined, Poisoned, describe, is_applicable, is_number
@@ -114,7 +115,7 @@ def check_kind(ctx: Elaboration, defined: Defined, param: tree.Param, argument: 
     value = argument.value
     help = None
     if wanted in ("function", "layer") and isinstance(value, str) and value.isidentifier():
-        help = f"write it without quotes: {value}"
+        help = without_quotes(value)
     elif wanted == "int" and isinstance(value, float) and value == int(value):
         help = f"write {int(value)}"
     elif wanted == "int" and isinstance(value, float):
@@ -126,6 +127,11 @@ def check_kind(ctx: Elaboration, defined: Defined, param: tree.Param, argument: 
         others=() if defined.home.is_library else (Label(param.span, "declared here"),),
         help=help,
     )
+
+
+def without_quotes(text: str) -> str:
+    """What to write where a definition's name is given as a string."""
+    return f"write it without quotes: {nearest(text, library.names()) or text}"
 
 
 def _wanted(param: tree.Param) -> str | None:

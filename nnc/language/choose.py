@@ -110,7 +110,7 @@ def _no_model(reporter: Reporter, name: str | None, known: Sequence[str], start:
     else:
         title = "there is no model in this file"
         help = "define one: model Name(x: float[64]) -> y: float[10] { ... }"
-    reporter.error("E0410", title, start, help=help)
+    reporter.error("E0415", title, start, help=help)
 
 
 def _configuration(

@@ -56,7 +56,8 @@ def checked(value: Any) -> int | float:
         raise ConstantError("the result does not fit 64 bits")
     if isinstance(value, float) and math.isnan(value):
         raise ConstantError("the result is not a number")
-    return value
+    number: int | float = value
+    return number
 
 
 def arithmetic(operator: str, left: Anything, right: Anything) -> Anything:

@@ -63,7 +63,9 @@ class Elaboration(ABC):
 
     parameters:   the values of the parameters met so far, by path.
     applications: the children of the application under way, innermost list last.
-    sources:      where a value came from: bits of `TARGET` and `PREDICTION`.
+    origins:      what a value depends on: "input", "target", and "prediction" for what is trained.
+    outputs:      the results of the model.
+    named:        what a variable of a user's file holds, with its name.
     """
 
     reporter: Reporter
@@ -75,8 +77,8 @@ class Elaboration(ABC):
     parameters: dict[str, Tensor] = field(default_factory=dict)
     applications: list[list[Application]] = field(default_factory=lambda: [[]])
     origins: dict[Tensor, frozenset[str]] = field(default_factory=dict)
-    outputs: set[Tensor] = field(default_factory=set)  # results of the model
-    named: set[Tensor] = field(default_factory=set)
+    outputs: set[Tensor] = field(default_factory=set)
+    named: dict[Tensor, str] = field(default_factory=dict)
     pointwise_only: bool = False
     in_initializer: bool = False
     draws: int = 0
@@ -200,10 +202,6 @@ class Elaboration(ABC):
     def file_place(self, name: str) -> Place:
         """Where a layer that a file's constant holds takes its name from."""
         return Place((name,))
-
-    def is_named(self, value: Tensor) -> bool:
-        """Whether a variable of a user's file holds the tensor."""
-        return value in self.named
 
     # Operations ------------------------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable
 
 from nnc.language.context import Elaboration
-from nnc.language.operators import origins
+from nnc.language.operators import called, origins
 from nnc.tensor.ir import Function, Op, Value
 
 Interval = tuple[float, float]
@@ -135,7 +135,7 @@ def warn(ctx: Elaboration, function: Function, loss: Value) -> None:
         spread = "any number" if low < 0 else "more than 1"
         ctx.reporter.warning(
             "W0502",
-            f"the log of `{value.hint}` is taken as of a probability, and it may be {spread}",
+            f"the log of {called(ctx, value)} is taken as of a probability, and it may be {spread}",
             op.span,
             others=origins(ctx, [value]),
             help="end the model with softmax, or with sigmoid for a single number",

@@ -18,6 +18,7 @@ from nnc.language.body import apply_body
 from nnc.language.choose import Choice, choose
 from nnc.language.context import Elaboration, Mode, Registry
 from nnc.language.files import FileScope, file_scope
+from nnc.language.hints import renamed
 from nnc.language.imports import resolve_imports
 from nnc.language.naming import Place
 from nnc.language.scope import Frame
@@ -27,7 +28,6 @@ from nnc.language.training import Training, train_block
 from nnc.language.values import Anything, Configured, Defined, Poison, Poisoned, Results, Tensor
 from nnc.syntax import tree
 from nnc.tensor.build import Builder
-from nnc.tensor.ir import Function
 from nnc.tensor.program import Binding, Model, Port, Program, Role
 from nnc.tensor.types import TensorType
 
@@ -114,6 +114,7 @@ class _Run:
         self.results: list[Port] = []
         self.outputs: dict[str, Tensor] = {}
         self.training: Training | None = None
+        self.renamed: Mapping[Tensor, Tensor] = {}
 
     def go(self) -> None:
         """Elaborates; what is wrong is reported, and what does not depend on it is tried. Raises Poisoned."""
@@ -143,7 +144,7 @@ class _Run:
     def _port(self, role: Role, name: tree.Name, written: tree.TypeExpr, frame: Frame) -> Port:
         type = declared(self.ctx, frame, written, batched=True)
         value = self._parameter(role, name.text, type, name.span)
-        self.ctx.named.add(value)
+        self.ctx.named[value] = name.text
         self.ctx.origins[value] = frozenset((role.value,))
         self.frame.bind(name.text, value, name.span)
         return Port(name.text, type, " ".join(written.span.text.split()), name.span)
@@ -204,11 +205,11 @@ class _Run:
             self.results.append(Port(result.name.text, each.type, written, result.name.span))
             self.outputs[result.name.text] = each
             self.ctx.outputs.add(each)
-            self.ctx.named.add(each)
+            self.ctx.named.setdefault(each, result.name.text)
             self.frame.bind(result.name.text, each, result.name.span)
 
     def program(self, outputs: Mapping[Binding, Tensor]) -> Program:
-        function: Function = self.ctx.builder.finish(tuple(outputs.values()))
+        function, self.renamed = renamed(self.ctx.builder.finish(tuple(outputs.values())), self.ctx.named)
         bindings = [*self.bindings, *(Binding(Role.PARAMETER, path) for path in self.ctx.parameters)]
         return Program(function, tuple(bindings), tuple(outputs))
 
@@ -241,7 +242,7 @@ def _assemble(home: FileScope, choice: Choice, registry: Registry, runs: Mapping
     training = first.training
     train = _accumulators(runs.get("train"))
     if training is not None and training.loss is not None and train is not None:
-        doubts.warn(first.ctx, train.function, training.loss)
+        doubts.warn(first.ctx, first.ctx.builder.finish(()), training.loss)
     (root,) = first.ctx.applications[0][:1] or (None,)
     return Model(
         name=choice.model.name.text,
@@ -254,7 +255,7 @@ def _assemble(home: FileScope, choice: Choice, registry: Registry, runs: Mapping
         parameters=tuple(registry.parameters[path] for path in first.ctx.parameters),
         states=(),
         applications=() if root is None else root.children,
-        loss=training.loss if training is not None else None,
+        loss=None if training is None or training.loss is None else first.renamed.get(training.loss, training.loss),
         train=train,
         evaluate=_accumulators(runs.get("evaluate")),
         predict=predict.program({Binding(Role.OUTPUT, name): value for name, value in predict.outputs.items()}),

@@ -210,7 +210,7 @@ class _Body:
             case tree.TargetStmt():
                 self.use(statement.type)
                 self.use(statement.default)
-                self.bind(statement.name, "target")
+                self.bind(statement.name, "target" if self.in_training else "")
             case tree.Penalty():
                 self.use(statement.value)
             case tree.Assert():
@@ -237,6 +237,8 @@ class _Body:
                     self.locals[name.text] = _Local(name.span, "")
 
     def warn_unused(self) -> None:
+        if self.unknown:
+            return  # a misspelled name may have been meant
         for name, local in self.locals.items():
             if local.is_used or not local.what or name.startswith("_"):
                 continue
@@ -291,13 +293,14 @@ def _results(body: _Body, item: tree.FunctionDef | tree.Definition, kind: str) -
         if name in body.locals:
             body.locals[name].is_used = True
             continue
+        body.unknown.add(name)
         variables = [each for each, local in body.locals.items() if local.what == "variable" and not local.is_used]
         near = nearest(name, variables)
         body.reporter.error(
             "E0304",
             f"the result `{name}` of `{item.name.text}` is never assigned",
             span,
-            help=f"did you mean `{name}` where `{near}` is assigned?" if near else f"assign it: {name} = ...",
+            help=f"did you mean `{name} = ...` where `{near}` is assigned?" if near else f"assign it: {name} = ...",
         )
 
 

@@ -89,7 +89,7 @@ def operands(ctx: Elaboration, verb: str, left: Operand, right: Operand, span: S
             f"cannot {verb} {spell(x.type)} and {spell(y.type)}: the element types differ",
             span,
             others=(*origin(ctx, x), *origin(ctx, y)),
-            help=_conversion(x, y),
+            help=_conversion(ctx, x, y),
         )
     return x, y
 
@@ -100,8 +100,15 @@ def _both_counted(x: Tensor, y: Tensor) -> bool:
     return counted and (x.type.bound is not None or y.type.bound is not None)
 
 
-def _conversion(x: Tensor, y: Tensor) -> str:
-    plain = x if not x.type.is_float else y
+def _conversion(ctx: Elaboration, x: Tensor, y: Tensor) -> str:
+    plain, other = (x, y) if not x.type.is_float else (y, x)
+    if (
+        plain.type.is_integer
+        and plain.type.bound is None
+        and "target" in ctx.origins.get(plain, ())
+        and other.type.shape
+    ):
+        return f"class labels are declared with their number: target {plain.hint}: index({other.type.shape[-1]})"
     return (
         f"convert one of them: float({plain.hint})" if plain.hint.isidentifier() else "convert one of them: float(...)"
     )
@@ -183,4 +190,4 @@ def origins(ctx: Elaboration, values: list[Tensor]) -> tuple[Label, ...]:
 
 def called(ctx: Elaboration, value: Tensor) -> str:
     """A tensor by the name a user knows it by, or `this`."""
-    return f"`{value.hint}`" if ctx.is_named(value) else "this"
+    return f"`{ctx.named[value]}`" if value in ctx.named else "this"

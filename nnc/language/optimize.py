@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from nnc.base.source import Span
 from nnc.language.apply import configure
+from nnc.language.calls import without_quotes
 from nnc.language.context import Elaboration
 from nnc.language.operators import number
 from nnc.language.scope import Frame
@@ -37,12 +38,11 @@ def compile_optimizer(ctx: Elaboration, value: Anything, span: Span, frame: Fram
     if isinstance(value, Defined):
         value = ctx.configured(value, span, frame)
     if not isinstance(value, Configured) or value.defined.kind != "optimizer":
-        quoted = isinstance(value, str)
         raise ctx.fail(
             "E0508",
             f"`optimizer` is an optimizer, and this is {describe(value)}",
             span,
-            help=f"write it without quotes: {value}" if quoted and str(value).isidentifier() else None,
+            help=without_quotes(value) if isinstance(value, str) else None,
         )
     name = value.defined.name
     with ctx.apart(f"update_{name}"), ctx.using(name, span, value.defined.home.is_library, ()):

@@ -69,8 +69,7 @@ class Unifier:
             if bound != given.bound:
                 raise ctx.fail(
                     "E0204",
-                    f"{self._subject(slot, closing)} is index({bound}), and "
-                    f"{called(ctx, slot.value)} is {spell(given)}",
+                    self._clash(slot, closing),
                     slot.span,
                     others=origin(ctx, slot.value),
                 )
@@ -135,17 +134,19 @@ class Unifier:
 
     # What is said ---------------------------------------------------------------------------------------------------
 
-    def _subject(self, slot: Slot, closing: bool) -> str:
-        return f"the result `{slot.name}` of {self.what}" if closing else f"`{slot.name}` of {self.what}"
+    def _clash(self, slot: Slot, closing: bool) -> str:
+        """What is declared, and what is found instead."""
+        given = spell(slot.value.type)
+        if closing:
+            return f"the result `{slot.name}` of {self.what} is declared {_written(slot.type)}, and is {given}"
+        found = called(self.ctx, slot.value)
+        return f"`{slot.name}` of {self.what} is {_written(slot.type)}, and {found} is {given}"
 
     def _wrong_kind(self, slot: Slot, wanted: str, closing: bool) -> Poisoned:
-        ctx, given = self.ctx, slot.value.type
-        text = (
-            f"{self._subject(slot, closing)} is {_written(slot.type)}, and {called(ctx, slot.value)} is {spell(given)}"
-        )
+        ctx = self.ctx
         return ctx.fail(
             "E0205" if closing else "E0204",
-            text,
+            self._clash(slot, closing),
             slot.span,
             f"{wanted} wanted here",
             others=origin(ctx, slot.value),
@@ -157,7 +158,7 @@ class Unifier:
         count = f"{'at least ' if at_least else ''}{wanted} {'axis' if wanted == 1 else 'axes'}"
         return ctx.fail(
             "E0205" if closing else "E0202",
-            f"{self._subject(slot, closing)} is {_written(slot.type)}, and {called(ctx, slot.value)} is {spell(given)}",
+            self._clash(slot, closing),
             slot.span,
             f"{count} wanted, {given.rank} found",
             others=origin(ctx, slot.value),
@@ -174,7 +175,7 @@ class Unifier:
             others += [Label(source.value.span, f"`{written}` is {wanted} here")] if source.value.span else []
         return ctx.fail(
             "E0205" if closing else "E0202",
-            f"{self._subject(slot, closing)} is {_written(slot.type)}, and {called(ctx, slot.value)} is {spell(given)}",
+            self._clash(slot, closing),
             slot.span,
             f"axis {last}: {size} wanted, {found} found",
             others=tuple(others),
@@ -192,7 +193,7 @@ class Unifier:
         )
         return ctx.fail(
             "E0205" if closing else "E0202",
-            f"{self._subject(slot, closing)} is {spell(slot.value.type)}, which does not fit: {wanted}",
+            f"{self._clash(slot, closing)}: {wanted}",
             slot.span,
             f"`{key}` is {list(axes)} here",
             others=tuple(others),
@@ -209,7 +210,7 @@ def _parts(dims: tuple[tree.Dimension, ...]) -> tuple[list[tree.Dimension], tree
 
 def _kind_help(ctx: Elaboration, slot: Slot, wanted: str) -> str | None:
     given = slot.value.type
-    name = slot.value.hint if ctx.is_named(slot.value) else "x"
+    name = ctx.named.get(slot.value, "x")
     if wanted == "float" and given.bound is not None:
         if "target" in ctx.origins.get(slot.value, ()):
             return "the prediction comes first, then the target"

@@ -58,7 +58,7 @@ def _statement(ctx: Elaboration, statement: tree.Statement, frame: Frame, hints:
             type = declared(ctx, frame, statement.type, batched=False)
             frame.place = Place(frame.place.path[:-1])
             value = parameter(ctx, statement, type, frame)
-            remember(ctx, frame, value)
+            remember(ctx, frame, value, statement.name.text)
             frame.bind(statement.name.text, value, statement.name.span)
         case tree.Assert():
             _assert(ctx, statement, frame)
@@ -87,14 +87,14 @@ def assign(ctx: Elaboration, node: tree.Assign, frame: Frame, hints: Mapping[str
     for name in node.names:
         binding = frame.names.get(name.text)
         if binding is not None:
-            remember(ctx, frame, binding.value)
+            remember(ctx, frame, binding.value, name.text)
     return value
 
 
-def remember(ctx: Elaboration, frame: Frame, value: Anything) -> None:
+def remember(ctx: Elaboration, frame: Frame, value: Anything, name: str) -> None:
     """Notes that a variable of the user's holds the tensor, so that messages may call it by its name."""
     if isinstance(value, Tensor) and not frame.home.is_library:
-        ctx.named.add(value)
+        ctx.named.setdefault(value, name)
 
 
 def _assert(ctx: Elaboration, node: tree.Assert, frame: Frame) -> None:

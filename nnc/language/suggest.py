@@ -28,6 +28,8 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name that is nearest to `name`, within an edit distance of max(1, a third of its length)."""
     most = max(1, len(name) // 3)
     scored = []
+    if name in (known := tuple(known)):
+        return name
     for position, other in enumerate(dict.fromkeys(known)):
         if other == name or other.startswith("_"):
             continue

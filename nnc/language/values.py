@@ -183,7 +183,7 @@ def describe(value: Anything) -> str:
         case int():
             return f"the integer {value}"
         case float():
-            return f"the number {value:g}"
+            return f"the number {value}"
         case str():
             return f'the string "{value}"'
         case tuple():

@@ -1,0 +1,133 @@
+"""E04xx and E0901: configuration, calls and signatures."""
+
+from __future__ import annotations
+
+from nnc.base.diagnostic import Explanation
+from nnc.language.explanations.example import in_model, whole
+
+TABLE: tuple[Explanation, ...] = (
+    in_model(
+        "E0401",
+        "no such argument",
+        "Arguments by name are those of the definition's signature.",
+        "y = x |> Dense(4, activatoin = relu)",
+        "y = x |> Dense(4, activation = relu)",
+    ),
+    in_model(
+        "E0402",
+        "a missing argument",
+        "What has no default must be given.",
+        "y = x |> Dense(activation = relu)",
+        "y = x |> Dense(4, activation = relu)",
+    ),
+    in_model(
+        "E0403",
+        "too many arguments",
+        "A definition takes as many arguments by place as its signature lists.",
+        "y = x |> Rescaling(1, 0, 1) |> Dense(4)",
+        "y = x |> Rescaling(1, 0) |> Dense(4)",
+    ),
+    in_model(
+        "E0404",
+        "an argument of the wrong kind",
+        "A signature says what an argument is, or its default does.",
+        'y = x |> Dense(4, "relu")',
+        "y = x |> Dense(4, relu)",
+    ),
+    whole(
+        "E0405",
+        "not an initializer",
+        "A parameter starts at an initializer, a function of its shape; a bare number stands only after `else`, for a "
+        "parameter that is left out.",
+        "layer Scale(x: float[D]) -> y {\n    param scale: float[D] = 1\n    y = x * scale\n}\n"
+        "model Scaled(x: float[8]) -> y {\n    y = x |> Scale\n}\n"
+        "train Scaled {\n    loss = sum(y)\n    optimizer = SGD\n}\n",
+        "layer Scale(x: float[D]) -> y {\n    param scale: float[D] = ones\n    y = x * scale\n}\n"
+        "model Scaled(x: float[8]) -> y {\n    y = x |> Scale\n}\n"
+        "train Scaled {\n    loss = sum(y)\n    optimizer = SGD\n}\n",
+    ),
+    in_model(
+        "E0406",
+        "an argument given twice",
+        "An argument is given by place or by name, once.",
+        "y = x |> Dense(4, units = 4)",
+        "y = x |> Dense(units = 4)",
+    ),
+    in_model(
+        "E0407",
+        "not a layer or function",
+        "Only layers and functions are called and repeated.",
+        "n = 3\ny = n(x) |> Dense(4)",
+        "n = Dense(3)\ny = n(x) |> Dense(4)",
+    ),
+    whole(
+        "E0408",
+        "a parameter outside of a layer",
+        "Parameters belong to layers and models.",
+        "fn scaled(x: float[D]) {\n    param scale: float[D] = ones\n    result = x * scale\n}\n"
+        "model Scaled(x: float[8]) -> y {\n    y = scaled(x)\n}\n"
+        "train Scaled {\n    loss = sum(y)\n    optimizer = SGD\n}\n",
+        "layer Scale(x: float[D]) -> y {\n    param scale: float[D] = ones\n    y = x * scale\n}\n",
+    ),
+    Explanation(
+        "E0409",
+        "a parameter outside of training only",
+        "Parameters are those of the program for training; a layer that is applied only where `training` is false "
+        "would never be trained.",
+        "model Net(x: float[8]) -> y: float[8] {\n    y = x * x if training else (x |> Dense(8, use_bias = false))\n}\n\n"
+        "train Net {\n    loss = sum(y)\n    optimizer = SGD\n}\n",
+        "model Net(x: float[8]) -> y: float[8] {\n    h = x |> Dense(8)\n    y = h * h if training else h\n}\n\n"
+        "train Net {\n    loss = sum(y)\n    optimizer = SGD\n}\n",
+    ),
+    in_model(
+        "E0410",
+        "a pipe into what takes nothing",
+        "On the right of `|>` stands a layer or a function.",
+        "y = x |> 4",
+        "y = x |> Dense(4)",
+    ),
+    whole(
+        "E0411",
+        "a function makes no layers",
+        "A `fn` has no parameters of its own, nor has what it calls. A `layer` has.",
+        "fn head(x: float[...]) = x |> Dense(4)\n"
+        "model Scaled(x: float[8]) -> y {\n    y = head(x)\n}\n"
+        "train Scaled {\n    loss = sum(y)\n    optimizer = SGD\n}\n",
+        "layer Head(x: float[...]) -> y {\n    y = x |> Dense(4)\n}\n",
+    ),
+    Explanation(
+        "E0412",
+        "not a type",
+        "Tensors are float, f32, f16, bf16, u8, i32, i64, bool or index(n), with their dimensions in brackets.",
+        "model Net(x: flaot[8]) -> y {\n    y = x |> Dense(4)\n}\n",
+        "model Net(x: float[8]) -> y {\n    y = x |> Dense(4)\n}\n",
+    ),
+    in_model(
+        "E0413",
+        "arithmetic without a result",
+        "Division by zero, the root of a negative number and numbers beyond 64 bits have no value.",
+        "y = x |> Dense(4 // 0)",
+        "y = x |> Dense(4 // 1)",
+    ),
+    in_model(
+        "E0414",
+        "an assertion does not hold",
+        "An `assert` says what must hold where its definition is used.",
+        'assert len(shape(x)) == 2, "an image is wanted"\ny = x |> Dense(4)',
+        'assert len(shape(x)) == 1, "a vector is wanted"\ny = x |> Dense(4)',
+    ),
+    Explanation(
+        "E0415",
+        "no model",
+        "A program has a `model`; where it has several, one is named.",
+        "const WIDTH = 3\n",
+        "model Net(x: float[8]) -> y: float[4] {\n    y = x |> Dense(4)\n}\n",
+    ),
+    in_model(
+        "E0901",
+        "not supported yet",
+        "The language has it, this version of the compiler has not.",
+        "y = last(x) |> Dense(4)",
+        "y = x[-4:]",
+    ),
+)

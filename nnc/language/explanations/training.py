@@ -1,0 +1,113 @@
+"""E05xx and W05xx: the `train` block."""
+
+from __future__ import annotations
+
+from nnc.base.diagnostic import Explanation
+from nnc.language.explanations.example import in_training, whole
+
+_LOSS = "loss = categorical_crossentropy(y, label)"
+_OPTIMIZER = "optimizer = Adam(learning_rate = 1e-3)"
+_BOTH = f"{_LOSS}\n{_OPTIMIZER}"
+
+TABLE: tuple[Explanation, ...] = (
+    in_training(
+        "E0501",
+        "no such setting",
+        "A name of a `train` block is a setting, or a variable that something uses.",
+        f"{_BOTH}\nbatchsize = 32",
+        f"{_BOTH}\nbatch_size = 32",
+    ),
+    in_training(
+        "E0502",
+        "no loss",
+        "Training lowers a loss: a number for each sample, made of prediction and target.",
+        f"metrics = {{ accuracy: accuracy(y, label) }}\n{_OPTIMIZER}",
+        f"{_BOTH}\nmetrics = {{ accuracy: accuracy(y, label) }}",
+    ),
+    in_training("E0503", "no optimizer", "An optimizer says how a gradient changes the parameters.", _LOSS, _BOTH),
+    whole(
+        "E0504",
+        "no such model to train",
+        "`train` names a model of the file.",
+        "train Nett {\n    loss = sum(y)\n    optimizer = SGD\n}\n",
+        "train Net {\n    loss = sum(y)\n    optimizer = SGD\n}\n",
+    ),
+    in_training(
+        "E0505",
+        "a setting of the wrong kind",
+        "Settings are plain values.",
+        f"{_BOTH}\nepochs = 1.5",
+        f"{_BOTH}\nepochs = 2",
+    ),
+    whole(
+        "E0506",
+        "a target outside of training",
+        "Targets come with the data that a `train` block trains on.",
+        "model Other(x: float[8]) -> y {\n    target label: index(4)\n    y = x |> Dense(4)\n}\n"
+        "train Other {\n    loss = sum(y)\n    optimizer = SGD\n}\n",
+        "",
+    ),
+    in_training(
+        "E0507",
+        "the loss is no number",
+        "A loss is made of real numbers: one for each sample, one for each entry, or one in all.",
+        f"loss = categorical_crossentropy\nmetrics = {{ accuracy: accuracy(y, label) }}\n{_OPTIMIZER}",
+        f"{_LOSS}\nmetrics = {{ accuracy: accuracy(y, label) }}\n{_OPTIMIZER}",
+    ),
+    in_training(
+        "E0508",
+        "not an optimizer",
+        "The setting `optimizer` is an optimizer, with or without configuration.",
+        f'{_LOSS}\noptimizer = "adam"',
+        f"{_LOSS}\noptimizer = Adam",
+    ),
+    whole(
+        "E0509",
+        "an optimizer that changes nothing",
+        "An optimizer sets `parameter'`, the parameter's new value.",
+        "optimizer Still(learning_rate = 0.1) {\n    _ = learning_rate * gradient\n}\n"
+        "train Net {\n    loss = sum(y)\n    optimizer = Still\n}\n",
+        "optimizer Plain(learning_rate = 0.1) {\n    parameter' = parameter - learning_rate * gradient\n}\n"
+        "train Net {\n    loss = sum(y)\n    optimizer = Plain\n}\n",
+    ),
+    in_training(
+        "E0510",
+        "not metrics",
+        "`metrics` is a record of real numbers by the names under which they are reported.",
+        f"{_BOTH}\nmetrics = accuracy(y, label)",
+        f"{_BOTH}\nmetrics = {{ accuracy: accuracy(y, label) }}",
+    ),
+    in_training(
+        "E0511",
+        "a metric's name is taken",
+        "`loss`, `count`, `weight` and names that end with `_loss` are reported already.",
+        f"{_BOTH}\nmetrics = {{ loss: accuracy(y, label) }}",
+        f"{_BOTH}\nmetrics = {{ hits: accuracy(y, label) }}",
+    ),
+    Explanation(
+        "W0501",
+        "prediction and target exchanged",
+        "Losses and metrics take the prediction first, then the target.",
+        "model Net(x: float[8]) -> y: float[4] {\n    y = x |> Dense(4)\n}\n\n"
+        "train Net {\n    target goal: float[4]\n    loss = mean_squared_error(goal, y)\n    optimizer = SGD\n}\n",
+        "model Net(x: float[8]) -> y: float[4] {\n    y = x |> Dense(4)\n}\n\n"
+        "train Net {\n    target goal: float[4]\n    loss = mean_squared_error(y, goal)\n    optimizer = SGD\n}\n",
+    ),
+    Explanation(
+        "W0502",
+        "a crossentropy of something that is no probability",
+        "A crossentropy takes the log of the prediction, which must lie between 0 and 1: end the model with softmax, or "
+        "with sigmoid for a single number. The compiler computes the two together, stably.",
+        "model Net(x: float[8]) -> y: float[4] {\n    y = x |> Dense(4)\n}\n\n"
+        f"train Net {{\n    target label: index(4)\n    {_LOSS}\n    {_OPTIMIZER}\n}}\n",
+        "model Net(x: float[8]) -> y: float[4] {\n    y = x |> Dense(4, softmax)\n}\n\n"
+        f"train Net {{\n    target label: index(4)\n    {_LOSS}\n    {_OPTIMIZER}\n}}\n",
+    ),
+    in_training(
+        "W0503",
+        "a loss of nothing that is trained",
+        "No parameter changes this loss, so no step will.",
+        f"loss = float(label)\n{_OPTIMIZER}",
+        _BOTH,
+    ),
+)
