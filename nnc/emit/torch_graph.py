@@ -65,9 +65,13 @@ class Graph:
         return self.source(op.args[0]) if op is not None and op.primitive in _SAME else value
 
     def replace(self, old: Op, *new: Op) -> None:
+        self.put(old, *new)
+        self.sweep()
+
+    def put(self, old: Op, *new: Op) -> None:
+        """Replaces without removing what nobody reads any more."""
         at = next(number for number, op in enumerate(self.ops) if op is old)
         self.ops[at : at + 1] = new
-        self.sweep()
 
     def copy(self) -> Graph:
         return Graph(self.ops, self.kept, self.hosts)

@@ -79,11 +79,10 @@ class _SoftmaxRewrite:
                 case _:
                     new = None
             if new is not None:
-                self.graph.replace(op, *new)
-        if self.graph.maker(self.exp.result) is not None:
-            return False
+                # nothing is swept before the calls stand: until then nobody reads x
+                self.graph.put(op, *new)
         self._define()
-        return True
+        return self.graph.maker(self.exp.result) is None
 
     def _define(self) -> None:
         """Puts the calls before their first use."""

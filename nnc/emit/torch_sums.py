@@ -103,7 +103,8 @@ class Sums:
         calls.emit("{out}.add_({0})", (self._totals,), target)
 
     def _multiply(self, calls: Calls, first: int) -> None:
-        assert self._matrix is not None and self._totals is not None
+        assert self._matrix is not None
+        assert self._totals is not None
         assert self.weight is not None
         low, high = self._rows
         # Rows whose accumulator is no such sum are filled too, and their totals replaced below.

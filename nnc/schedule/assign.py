@@ -39,14 +39,23 @@ _SPACES = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class World:
+    """What the steps of a model share."""
+
+    parameters: FlatLayout
+    states: FlatLayout
+    accumulators: tuple[str, ...]
+    batch: int
+    precision: str
+
+
 @dataclass(slots=True)
 class Assignment:
     """The buffers of one step, as they are found."""
 
     plan: Plan
-    parameters: FlatLayout
-    states: FlatLayout
-    precision: str
+    world: World
     placement: dict[Value, Buffer] = field(default_factory=dict)
     bound: dict[Value, list[Buffer]] = field(default_factory=dict)  # where results of the program go
     names: Names = field(default_factory=Names)
@@ -54,12 +63,10 @@ class Assignment:
     columns: dict[Value, tuple[Buffer, int]] = field(default_factory=dict)
 
 
-def run(
-    plan: Plan, parameters: FlatLayout, states: FlatLayout, batch: int, precision: str
-) -> tuple[tuple[Kernel, ...], dict[Value, Buffer]]:
-    state = Assignment(plan, parameters, states, precision)
+def run(plan: Plan, world: World) -> tuple[tuple[Kernel, ...], dict[Value, Buffer]]:
+    state = Assignment(plan, world)
     _bind(state)
-    chosen = {group: tiles.choose(group, batch) for group in plan.fusion.groups}
+    chosen = {group: tiles.choose(group, world.batch) for group in plan.fusion.groups}
     for value, home in plan.stored.items():
         if value not in state.bound:
             state.placement[value] = _arena(state, value)
@@ -74,22 +81,21 @@ def run(
 def _bind(state: Assignment) -> None:
     """Buffers of the program's own parameters and results."""
     program = state.plan.fusion.program
-    accumulators = [b.name for b in program.outputs if b.role is Role.ACCUMULATOR]
     for value, binding in zip(program.function.parameters, program.inputs, strict=True):
         state.names.reserve(binding.name.replace(".", "_"))
         state.placement[value] = _outside(state, value, binding, 0)
     for value, binding in zip(program.function.results, program.outputs, strict=True):
-        offset = accumulators.index(binding.name) if binding.role is Role.ACCUMULATOR else 0
+        offset = state.world.accumulators.index(binding.name) if binding.role is Role.ACCUMULATOR else 0
         state.bound.setdefault(value, []).append(_outside(state, value, binding, offset))
 
 
 def _outside(state: Assignment, value: Value, binding: Binding, offset: int) -> Buffer:
-    path = binding.path or binding.name
+    path = binding.path or binding.name or binding.role.value
     space = _SPACES[binding.role]
     if space in (Space.PARAMETER, Space.GRADIENT, Space.SLOT):
-        offset = state.parameters.offsets[path]
+        offset = state.world.parameters.offsets[path]
     elif space is Space.STATE:
-        offset = state.states.offsets[path]
+        offset = state.world.states.offsets[path]
     name = {Space.SUMS: "sums", Space.CONTROL: "control", Space.SLOT: binding.name}.get(space, path.replace(".", "_"))
     if space is Space.GRADIENT:
         name = f"d_{name}"
@@ -100,8 +106,8 @@ def _outside(state: Assignment, value: Value, binding: Binding, offset: int) -> 
 def _arena(state: Assignment, value: Value) -> Buffer:
     """A new buffer. In bf16 and f16 what is stored of the sample's floats is half as long."""
     element = value.type.element
-    if element == "f32" and value.type.batched and state.precision in ("bf16", "f16"):
-        element = state.precision
+    if element == "f32" and value.type.batched and state.world.precision in ("bf16", "f16"):
+        element = state.world.precision
     return Buffer(state.names.fresh(value.hint), element, extents(value), Space.ARENA)
 
 
@@ -193,17 +199,20 @@ def _writes(state: Assignment, group: Group) -> list[Write]:
 
 
 def _name(state: Assignment, group: Group, writes: tuple[Write, ...]) -> str:
-    """Named for what it makes: the last value that it stores, or what it sums."""
+    """Named for the layer whose value it makes, and for the part of the step that it belongs to."""
     if group.kind in (KernelKind.FINISH, KernelKind.UPDATE):
         return state.names.fresh(group.kind.value)
-    sums = [write for write in writes if write.fold and write.buffer.space is Space.SUMS]
-    stored = [write for write in writes if write.fold is None]
-    if sums:
-        return state.names.fresh("_".join(dict.fromkeys(["loss", *(w.buffer.path for w in sums[:1])])))
-    gradients = [write for write in stored if write.buffer.space is Space.GRADIENT]
+    gradients = [write for write in writes if write.fold is None and write.buffer.space is Space.GRADIENT]
     if gradients:
         return state.names.fresh(f"{gradients[0].buffer.path.replace('.', '_')}_gradient")
-    return state.names.fresh(f"make_{(stored or list(writes))[-1].value.hint}" if stored or writes else "nothing")
+    if not writes:
+        return "nothing"
+    fusion = state.plan.fusion
+    scored = [g.index for f, g in fusion.fold.items() if any(b.space is Space.SUMS for b in state.bound.get(f, ()))]
+    stored = [write.value for write in writes if write.fold is None] or [writes[-1].value]
+    scope = stored[-1].scope[:-1] or stored[-1].scope or (group.ops[0].results[0].scope or (stored[-1].hint,))[:1]
+    part = "loss" if group.index in scored else "backward" if scored and group.index > min(scored) else "forward"
+    return state.names.fresh(f"{'_'.join(scope)}_{part}")
 
 
 def _spans(ops: tuple[Op, ...]) -> tuple[Span, ...]:

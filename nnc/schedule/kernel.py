@@ -160,6 +160,7 @@ class Schedule:
     model: Model
     layout: FlatLayout
     states: FlatLayout
+    accumulators: tuple[str, ...]  # the running sums, in the order in which they lie
     train: StepSchedule | None
     evaluate: StepSchedule | None
     predict: StepSchedule

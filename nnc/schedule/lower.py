@@ -71,8 +71,9 @@ class Lowering:
         return self.sorted(indices.variables())
 
     def sorted(self, variables: tuple[Variable, ...]) -> tuple[Variable, ...]:
-        rank = {v: i for i, v in enumerate(self.variables.values())}
-        return tuple(sorted(dict.fromkeys(variables), key=rank.__getitem__))
+        # the shared index of a batched product is a scalar of the program, no axis of the tile
+        rank = {v: i for i, v in enumerate(self.variables.values()) if v is not self.variables.get("shared")}
+        return tuple(sorted((v for v in dict.fromkeys(variables) if v in rank), key=rank.__getitem__))
 
     def union(self, *nodes: Node) -> tuple[Variable, ...]:
         return self.sorted(tuple(v for node in nodes for v in node.dims))
@@ -173,7 +174,8 @@ class Lowering:
             position = node.dims.index(v)
             left = tuple(d for d in node.dims if d is not v)
             beyond = {d: node.fills[d] for d in left if node.fills.get(d) == 0.0 and op.primitive == "sum"}
-            node = Reduce(left, op.result.hint, op.result.type.element, beyond, row.triton.replace("{axis}", str(position)), node, v)
+            hint = op.result.hint if op.result.hint != op.primitive else f"{operand.hint}_{op.primitive}"
+            node = Reduce(left, hint, op.result.type.element, beyond, row.triton.replace("{axis}", str(position)), node, v)
         return node
 
     def neutral(self, op: Op, node: Node, v: Variable) -> Node:
@@ -303,8 +305,17 @@ def run(kernel: Kernel) -> Region:
     left = right = None
     if product is not None:
         left, right = _operands(lowering, product)
+    _reductions_first(lowering)
     stores = tuple(_store(lowering, write) for write in kernel.writes)
     return Region(variables, shapes, left, right, stores)
+
+
+def _reductions_first(lowering: Lowering) -> None:
+    """Lowers reductions in the program's order, so that what one of them masks is read masked by all that follow."""
+    folded = {write.value for write in lowering.kernel.writes if write.fold is not None}
+    for op in lowering.kernel.ops:
+        if op in (lowering.kernel.operands or {}) and op.result not in folded:
+            lowering.lower(op.result, _home(lowering, op.result))
 
 
 def _extent(extents: list[Extent]) -> tuple[int | None, int]:

@@ -7,7 +7,7 @@ In: an elaborated model with its steps' programs, simplified. Out: `Schedule`. I
 from __future__ import annotations
 
 from nnc.schedule import assign, fuse, layout, materialise, memory, normalise
-from nnc.schedule.kernel import FlatLayout, Schedule, StepSchedule
+from nnc.schedule.kernel import Schedule, StepSchedule
 from nnc.tensor.program import Model, Program, Role
 
 
@@ -18,29 +18,37 @@ def run(model: Model, train: Program | None, evaluate: Program | None, predict: 
     folded = frozenset[str]() if plan is None else _folded(plan)
     parameters = layout.flat_layout(((p.path, p.type) for p in model.parameters), folded)
     states = layout.flat_layout((s.path, s.type) for s in model.states)
-    precision, batch = model.settings.precision, model.settings.batch_size
-
-    def step(name: str, plan: materialise.Plan) -> StepSchedule:
-        return _step(name, plan, parameters, states, batch, precision)
+    scored = None if evaluate is None else _plan(evaluate)
+    accumulators = _accumulators(plan or scored)
+    world = assign.World(parameters, states, accumulators, model.settings.batch_size, model.settings.precision)
 
     return Schedule(
         model,
         parameters,
         states,
-        None if plan is None else step("train", plan),
-        None if evaluate is None else step("evaluate", _plan(evaluate)),
-        step("predict", _plan(predict)),
+        accumulators,
+        None if plan is None else _step("train", plan, world),
+        None if scored is None else _step("evaluate", scored, world),
+        _step("predict", _plan(predict), world),
     )
+
+
+def _accumulators(plan: materialise.Plan | None) -> tuple[str, ...]:
+    """The running sums: those that partials are folded into first, so that they are neighbours as their columns are."""
+    if plan is None:
+        return ()
+    program = plan.fusion.program
+    pairs = zip(program.function.results, program.outputs, strict=True)
+    rows = [(value in plan.fusion.finished, b.name) for value, b in pairs if b.role is Role.ACCUMULATOR]
+    return tuple(name for folded in (True, False) for is_folded, name in rows if is_folded is folded)
 
 
 def _plan(program: Program) -> materialise.Plan:
     return materialise.run(fuse.run(normalise.run(program)))
 
 
-def _step(
-    name: str, plan: materialise.Plan, parameters: FlatLayout, states: FlatLayout, batch: int, precision: str
-) -> StepSchedule:
-    kernels, placement = assign.run(plan, parameters, states, batch, precision)
+def _step(name: str, plan: materialise.Plan, world: assign.World) -> StepSchedule:
+    kernels, placement = assign.run(plan, world)
     ordered = memory.write_over(memory.order(kernels))
     for kernel in ordered:
         placement.update((write.value, write.buffer) for write in kernel.writes)

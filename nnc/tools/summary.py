@@ -12,7 +12,7 @@ from nnc.base.source import Span
 from nnc.schedule.kernel import Kernel, Schedule, StepSchedule
 from nnc.tensor.program import Application, Model
 from nnc.tensor.types import TensorType
-from nnc.tools.cost import Cost, arena_bytes, flat_bytes, kernel_costs, peak_bytes, step_cost
+from nnc.schedule.cost import Cost, arena_bytes, flat_bytes, kernel_costs, peak_bytes, step_cost
 
 
 def number(value: int, units: Sequence[str] = ("", "k", "M", "G", "T", "P")) -> str:

@@ -13,7 +13,7 @@ from nnc.runtime.plan import plan
 from nnc.schedule.kernel import Buffer, KernelKind, Schedule, Size, Space
 from nnc.tensor.build import Builder
 from nnc.tensor.types import TensorType
-from nnc.tools import cost
+from nnc.schedule import cost
 
 DIGITS = Path(__file__).resolve().parents[2] / "samples" / "digits.nn"
 BATCH = 128

@@ -1,0 +1,170 @@
+"""The kernel that ends a step's sums: partials are folded in tile order, so that every run adds alike; running sums of
+the epoch grow; and, once a step, the place in the epoch moves on to the next batch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nnc.emit import describe
+from nnc.emit.expression import fill
+from nnc.emit.kernels import KernelText
+from nnc.emit.tidy import docstring_lines, signature_lines
+from nnc.emit.tile import TilePrinter
+from nnc.schedule.kernel import Buffer, Kernel, Size, Space, Write
+from nnc.schedule.lower import Lowering
+from nnc.schedule.tiles import power
+
+WIDEST = 1024  # columns of partials that one program folds
+_FOLD = {
+    "sum": "acc += {0}",
+    "max": "acc = tl.maximum(acc, {0}, propagate_nan=tl.PropagateNan.ALL)",
+    "min": "acc = tl.minimum(acc, {0}, propagate_nan=tl.PropagateNan.ALL)",
+}
+_START = {"sum": "0.0", "max": 'float("-inf")', "min": 'float("inf")'}
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Columns of the partials that go to one place as they lie: `size` from `column`."""
+
+    column: int
+    size: int
+    buffer: Buffer
+
+
+def runs(writes: list[Write]) -> list[Run]:
+    """Neighbouring columns whose destinations are neighbours in one flat buffer, joined."""
+    found: list[Run] = []
+    for write in sorted(writes, key=lambda write: write.column):
+        last = found[-1] if found else None
+        size = write.value.type.size
+        follows = (
+            last is not None
+            and last.buffer.space is write.buffer.space
+            and write.buffer.space in (Space.GRADIENT, Space.SUMS)
+            and last.column + last.size == write.column
+            and last.buffer.offset + last.size == write.buffer.offset
+        )
+        if follows and last is not None:
+            found[-1] = Run(last.column, last.size + size, last.buffer)
+        else:
+            found.append(Run(write.column, size, write.buffer))
+    return found
+
+
+def finish_text(kernel: Kernel, advances: bool, training: bool) -> KernelText:
+    """advances: the step's last finish, which moves on to the next batch."""
+    printer = TilePrinter({})
+    printer.names.reserve("n", "tile", "tiles")
+    groups: dict[tuple[str, str], list[Write]] = {}
+    for write in kernel.writes:
+        if write.fold is not None and write.partials is not None:
+            groups.setdefault((write.partials.name, write.fold), []).append(write)
+    arguments: dict[str, str] = {}
+    extra: list[str] = []
+    body: list[str] = []
+    widest = 1
+    for number, ((_, fold), writes) in enumerate(groups.items()):
+        tiles = "tiles" if number == 0 else f"tiles_{number + 1}"
+        partials = writes[0].partials
+        assert partials is not None
+        count = partials.shape[0]
+        if isinstance(count, Size):
+            capacity = "v.batch" if count.each == 1 else f"v.batch * {count.each}"
+            arguments[tiles] = f"cdiv({capacity}, {count.per})"
+            extra.append(tiles)
+        else:
+            arguments[tiles] = str(count)
+            extra.append(tiles)
+        lines, blocks = _fold(printer, partials, fold, writes, tiles)
+        widest = max(widest, blocks)
+        body += lines
+    scalars = [write for write in kernel.writes if write.fold is None]
+    single = _scalars(printer, kernel, scalars)
+    if advances:
+        single += _advance(printer, training)
+    if widest > 1 and single:
+        single = ["if tl.program_id(0) == 0:", *(f"    {line}" for line in single)]
+    signature = signature_lines(kernel.name, [*printer.parameters, *extra])
+    note = "; the next batch" if advances else ""
+    doc = docstring_lines(_docstring(kernel, note))
+    text = "\n".join(["@triton.jit", *signature, *doc, *(f"    {line}" for line in [*body, *single])]) + "\n"
+    values = (*printer.parameters.values(), *(arguments[name] for name in extra))
+    return KernelText(kernel.name, text, str(widest), values)
+
+
+def _docstring(kernel: Kernel, note: str) -> str:
+    names = [describe.buffer_name(write.buffer) for write in kernel.writes]
+    return f"{', '.join(dict.fromkeys(names))} from their partials, in tile order{note}" if names else note[2:]
+
+
+def _fold(printer: TilePrinter, partials: Buffer, fold: str, writes: list[Write], tiles: str) -> tuple[list[str], int]:
+    width = partials.shape[1]
+    assert isinstance(width, int)
+    last = max(write.column + write.value.type.size for write in writes)
+    first = min(write.column for write in writes)
+    block = min(WIDEST, power(last))
+    blocks = -(-last // block)
+    start = "tl.program_id(0) * " + f"{block} + " if blocks > 1 else ""
+    pointer = printer.pointer(partials)
+    masked = f"mask=n < {last}" if first == 0 else f"mask=(n >= {first}) & (n < {last})"
+    load = f"tl.load({pointer} + tile * {width} + n, {masked}, other=0.0)"
+    lines = [
+        f"n = {start}tl.arange(0, {block})",
+        f"acc = tl.full(({block},), {_START[fold]}, dtype=tl.float32)"
+        if fold != "sum"
+        else f"acc = tl.zeros(({block},), dtype=tl.float32)",
+        f"for tile in range({tiles}):",
+        "    " + _FOLD[fold].replace("{0}", load),
+    ]
+    for run in runs(writes):
+        lines += _put(printer, run)
+    return lines, blocks
+
+
+def _put(printer: TilePrinter, run: Run) -> list[str]:
+    end = run.column + run.size
+    mask = f"n < {end}" if run.column == 0 else f"(n >= {run.column}) & (n < {end})"
+    sums = run.buffer.space is Space.SUMS
+    pointer = printer.pointer(run.buffer)
+    shift = (run.buffer.offset if sums else 0) - run.column
+    place = f"{pointer} + n" + (f" - {-shift}" if shift < 0 else f" + {shift}" if shift else "")
+    if not sums:
+        return [f"tl.store({place}, acc, mask={mask})"]
+    inside = printer.names.fresh("inside")
+    return [
+        f"{inside} = {mask}",
+        f"running = tl.load({place}, mask={inside}, other=0.0)",
+        f"tl.store({place}, running + acc.to(tl.float64), mask={inside})",
+    ]
+
+
+def _scalars(printer: TilePrinter, kernel: Kernel, writes: list[Write]) -> list[str]:
+    """Numbers of the step that are no sums over tiles: added to the running sums as they stand."""
+    lowering = Lowering(
+        kernel, None, {}, {}, (), dict(kernel.reads), {op.result: op for op in kernel.ops if len(op.results) == 1}
+    )
+    for write in writes:
+        text = printer.text(lowering.lower(write.value, ()))
+        pointer = printer.pointer(write.buffer)
+        place = f"{pointer} + {write.buffer.offset}" if write.buffer.offset else pointer
+        value = fill("{0}.to(tl.float64)", text)
+        printer.lines.append(f"tl.store({place}, tl.load({place}) + {value})")
+    return printer.drain()
+
+
+def _advance(printer: TilePrinter, training: bool) -> list[str]:
+    """control: step, cursor, count, batch_size, samples."""
+    control = printer.control()
+    count = printer.runtime("count")
+    lines = printer.drain()
+    if training:
+        lines.append(f"tl.store({control}, tl.load({control}) + 1)")
+    return [
+        *lines,
+        f"cursor = tl.load({control} + 1) + {count}",
+        f"tl.store({control} + 1, cursor)",
+        f"left = tl.load({control} + 4) - cursor",
+        f"batch_size = tl.load({control} + 3)",
+        f"tl.store({control} + 2, tl.where(left < batch_size, left, batch_size))",
+    ]

@@ -1,0 +1,75 @@
+"""The module's docstring: what it holds, as tables that a reader can check against the code below."""
+
+from __future__ import annotations
+
+from nnc import __version__
+from nnc.emit import describe
+from nnc.emit.collect import Functions
+from nnc.schedule.cost import arena_bytes, step_cost
+from nnc.schedule.kernel import Kernel, Schedule
+from nnc.tensor.program import Model
+
+
+def signature(model: Model) -> str:
+    """Handwritten digits.   pixels: float[64] -> probs: float[10];   target digit: index(10)"""
+    inputs = ", ".join(f"{port.name}: {port.declared}" for port in model.inputs)
+    results = ", ".join(f"{port.name}: {port.declared}" for port in model.results)
+    targets = ", ".join(f"target {port.name}: {port.declared}" for port in model.targets)
+    text = f"{inputs} -> {results}" + (f"; {targets}" if targets else "")
+    title = (model.documentation.strip().split("\n") or [""])[0]
+    return _safe(f"{title} {text}" if title else text)
+
+
+def _safe(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"""', "'''")
+
+
+def docstring(schedule: Schedule, functions: Functions) -> list[str]:
+    model = schedule.model
+    title = (model.documentation.strip().split("\n") or [""])[0] or "a model"
+    name = describe.file_name(model.source.path)
+    lines = [f'"""{model.name}: {_safe(title)} Compiled by nnc {__version__} from {name}.', ""]
+    lines += _parameters(schedule)
+    step = functions.steps.get("train") or functions.steps["predict"]
+    batch = model.settings.batch_size
+    kernels = step.schedule.kernels
+    total = step_cost(step.schedule, batch).flops
+    arena = arena_bytes(step.schedule.arena, batch)
+    what = "Training step" if step.schedule.name == "train" else "Prediction"
+    lines += [f"{what} at batch {batch}: {len(step.launches)} kernels, {_amount(total)}FLOP, arena {arena:,} bytes", ""]
+    width = max(len(launch.name) for launch in step.launches)
+    for kernel, launch in zip(kernels, step.launches, strict=False):
+        lines.append(f"    {launch.name:<{width}}  {_places(kernel)}".rstrip())
+    return [*lines, '"""']
+
+
+def _parameters(schedule: Schedule) -> list[str]:
+    layout = schedule.layout
+    rows = sorted(schedule.model.parameters, key=lambda row: layout.offsets[row.path])
+    if not rows:
+        return ["No parameters", ""]
+    total = sum(row.type.size for row in rows)
+    lines = [f"Parameters: {total:,} in one flat buffer of {layout.size:,} float32 (each tensor starts on 128 bytes)", ""]
+    width = max(len(row.path) for row in rows)
+    wide = max(len(str(row.type)) for row in rows)
+    for row in rows:
+        offset = layout.offsets[row.path]
+        note = "    the tail: gradients arrive as partial sums" if offset == layout.tail else ""
+        lines.append(f"    {row.path:<{width}}  {row.type!s:<{wide}}  at {offset:>8,}{note}")
+    return [*lines, ""]
+
+
+def _places(kernel: Kernel) -> str:
+    found: dict[str, list[str]] = {}
+    for span in kernel.spans:
+        found.setdefault(describe.file_name(span.source.path), []).append(str(span.line))
+    places = ", ".join(f"{name}:{','.join(lines)}" for name, lines in found.items())
+    return places
+
+
+def _amount(number: float) -> str:
+    for unit in ("", "k", "M", "G", "T"):
+        if number < 1000:
+            return f"{number:.3g} {unit}"
+        number /= 1000
+    return f"{number:.3g} P"

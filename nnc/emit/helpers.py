@@ -1,0 +1,44 @@
+"""Helpers of kernels/pointwise.py that kernels call, copied into the module: those that are used, each once, and what
+they call in turn, before what calls them."""
+
+from __future__ import annotations
+
+import ast
+import importlib.resources
+from collections.abc import Sequence
+from functools import cache
+
+
+@cache
+def _library() -> dict[str, str]:
+    """Each helper's text, decorators included, by name."""
+    text = importlib.resources.files("nnc.kernels").joinpath("pointwise.py").read_text(encoding="utf-8")
+    lines = text.split("\n")
+    found = {}
+    for node in ast.parse(text).body:
+        if isinstance(node, ast.FunctionDef):
+            first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+            found[node.name] = "\n".join(lines[first - 1 : node.end_lineno]) + "\n"
+    return found
+
+
+def _called(text: str) -> set[str]:
+    calls = (node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name))
+    return {node.id for node in calls} & set(_library())
+
+
+def needed(bodies: Sequence[str]) -> list[str]:
+    """Texts of the helpers that `bodies` call, in an order in which each stands before what calls it."""
+    order: list[str] = []
+
+    def visit(name: str) -> None:
+        if name in order:
+            return
+        for inner in sorted(_called(_library()[name]) - {name}):
+            visit(inner)
+        order.append(name)
+
+    for body in bodies:
+        for name in sorted(_called(body)) if body else ():
+            visit(name)
+    return [_library()[name] for name in order]

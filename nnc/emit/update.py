@@ -1,0 +1,114 @@
+"""The optimizer's kernel: one pass over the flat buffers for the whole model.
+
+In: the update kernel, whose anchor is a `foreach` over all parameters. Out: its text. The body is pointwise, so tensors
+need not be told apart; padding stays zero, because a body that makes something of zeros is not run this way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from nnc.emit.kernels import KernelText
+from nnc.emit.tidy import docstring_lines, live_lines, signature_lines
+from nnc.emit.tile import TilePrinter
+from nnc.schedule.index import Variable, variable
+from nnc.schedule.kernel import Buffer, Kernel, Space
+from nnc.schedule.lower import Lowering
+from nnc.schedule.region import Apply, Constant, Load, Node
+from nnc.tensor.evaluate import evaluate
+from nnc.tensor.ir import Function, Op, Value
+from nnc.tensor.primitives import TABLE
+
+BLOCK = 1024
+_FLAT = {Space.PARAMETER: "parameter", Space.GRADIENT: "gradient"}
+
+
+def flat_buffer(buffer: Buffer) -> Buffer:
+    """The flat buffer that a parameter's, gradient's or slot's tensor lies in."""
+    return Buffer(_FLAT.get(buffer.space, buffer.name), "f32", (), Space.ARENA)
+
+
+def keeps_zeros(body: Function, shared: int) -> bool:
+    """Whether the body makes zeros of zeros, at whatever step: then padding stays zero."""
+    for step in (1.0, 1000.0):
+        own = len(body.parameters) - shared
+        values = [np.zeros(()) for _ in range(own)] + [np.full((), step) for _ in range(shared)]
+        if any(np.any(np.asarray(result) != 0) for result in evaluate(body, values, 1)):
+            return False
+    return True
+
+
+def update_text(kernel: Kernel, size: int, after_finish: bool) -> KernelText:
+    op = kernel.anchor
+    assert op is not None and op.body is not None
+    count, shared = op["count"], op["shared"]
+    assert isinstance(count, int) and isinstance(shared, int)
+    if not keeps_zeros(op.body, shared):
+        raise NotImplementedError(f"an update that moves a zero parameter of zero gradient: {op.body.name}")
+    buffers = dict(kernel.reads)
+    i = Variable("i", size, size % BLOCK != 0)
+    printer = TilePrinter({i: str(BLOCK)}, step_ahead=after_finish)
+    printer.names.reserve("i")
+    groups = len(op.body.parameters) - shared
+    known: dict[Value, Node] = {}
+    for group, value in enumerate(op.body.parameters[:groups]):
+        buffer = flat_buffer(buffers[op.args[group * count]])
+        known[value] = Load((i,), value.hint, "f32", {}, buffer, variable(i))
+    producers = {o.result: o for o in kernel.ops if len(o.results) == 1}
+    scalars = Lowering(kernel, None, {}, {}, (), buffers, producers)
+    for value, arg in zip(op.body.parameters[groups:], op.args[groups * count :], strict=True):
+        known[value] = scalars.lower(arg, ())
+    results = [_body(op.body, known, value) for value in op.body.results]
+    targets = [flat_buffer(kernel.writes[group * count].buffer) for group in range(len(results))]
+    printer.count(results)
+    for value in op.body.parameters[:groups]:
+        printer.uses[known[value]] += 1
+        printer.text(known[value])
+    texts = [printer.text(node) for node in results]
+    body = printer.drain()
+    mask = f", mask=i < {size}" if i.padded else ""
+    stores = [
+        f"tl.store({printer.pointer(target)} + i, {text}{mask})" for target, text in zip(targets, texts, strict=True)
+    ]
+    start = f"tl.program_id(0) * {BLOCK} + " if size > BLOCK else ""
+    head = [
+        "@triton.jit",
+        *signature_lines(kernel.name, list(printer.parameters)),
+        *docstring_lines(_docstring(op, len(results))),
+    ]
+    lines = [*body, *printer.drain(), *stores]
+    whole = live_lines([*head, f"    i = {start}tl.arange(0, {BLOCK})", *(f"    {x}" for x in lines)], len(head))
+    return KernelText(
+        kernel.name, "\n".join(whole) + "\n", str(-(-size // BLOCK)), tuple(printer.parameters.values())
+    )
+
+
+def _docstring(op: Op, results: int) -> str:
+    assert op.body is not None
+    reads = 4 * (len(op.body.parameters) - int(bool(op["shared"])))
+    return f"one pass over the flat buffers: {reads} bytes read and {4 * results} written a parameter"
+
+
+def _body(body: Function, known: Mapping[Value, Node], result: Value) -> Node:
+    """The node of a result of the body, in the form that rounds correctly where there is one."""
+    made = known if isinstance(known, dict) else dict(known)
+    for op in body.ops:
+        if op.result in made:
+            continue
+        if op.primitive == "constant":
+            literal = op["value"]
+            assert isinstance(literal, bool | int | float)
+            made[op.result] = Constant((), op.result.hint, "f32", {}, literal)
+            continue
+        row = TABLE[op.primitive]
+        args = tuple(made[arg] for arg in op.args)
+        dims = next((arg.dims for arg in args if arg.dims), ())
+        form = row.exact or row.triton
+        for name, attribute in op.attributes:
+            form = form.replace("{" + name + "}", "tl.float32" if name == "element" else repr(attribute))
+        made[op.result] = Apply(dims, op.result.hint, op.result.type.element, {}, form, args)
+    return made[result]
+
+
