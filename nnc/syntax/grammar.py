@@ -15,8 +15,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import nnc
-
 END = "$END"
 
 
@@ -67,7 +65,7 @@ def fingerprint(grammar: str) -> str:
 
 def folder() -> Path:
     """Where the grammar lies: inside the installed package, beside it in a checkout."""
-    package = Path(nnc.__file__).parent
+    package = Path(__file__).resolve().parent.parent
     inside = package / "grammar"
     return inside if (inside / "nn.lark").is_file() else package.parent / "grammar"
 

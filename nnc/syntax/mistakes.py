@@ -7,11 +7,8 @@ table that fits. Nothing is recovered here.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from nnc.base.diagnostic import Diagnostic, Label
-from nnc.base.source import Span
-from nnc.syntax.errors import EXPLANATIONS
 from nnc.syntax.grammar import END
 from nnc.syntax.operands import (
     OPERATORS,
@@ -22,61 +19,9 @@ from nnc.syntax.operands import (
     stage_end,
     text_of,
 )
-from nnc.syntax.tokens import CLOSING, DEFINING, OPENING, RESERVED, Token, Tokens, names
-
-
-@dataclass(frozen=True, slots=True)
-class Situation:
-    """Token `index` is none of `expected`; `block` is the `{` of the innermost open block, or -1."""
-
-    tokens: Tokens
-    index: int
-    expected: frozenset[str]
-    block: int
-
-    @property
-    def token(self) -> Token:
-        return self.tokens.items[self.index]
-
-    @property
-    def previous(self) -> Token | None:
-        return self.tokens.items[self.index - 1] if self.index else None
-
-    @property
-    def begins(self) -> int:
-        """The first token of the line."""
-        index = self.index
-        while index and not self.tokens.items[index].first:
-            index -= 1
-        return index
-
-    @property
-    def line(self) -> Token:
-        return self.tokens.items[self.begins]
-
-    @property
-    def inside(self) -> int:
-        """The innermost open bracket, or -1."""
-        return self.tokens.enclosing[self.index]
-
-
-COMPARISONS = frozenset({"EQUAL", "NOT_EQUAL", "LESS", "LESS_EQUAL", "GREATER", "GREATER_EQUAL", "IN"})
-NEEDS_OPERAND = OPERATORS | {"PIPE", "ASSIGN", "COMMA", "IF", "ELSE", "ARROW", "COLON", "DOT"}
-
-
-def _make(
-    code: str,
-    span: Span,
-    label: str = "",
-    help: str | None = None,
-    others: tuple[Label, ...] = (),
-    title: str | None = None,
-) -> Diagnostic:
-    return Diagnostic(code, title or EXPLANATIONS[code].title, "error", Label(span, label), others, help=help)
-
-
-def _here(s: Situation, code: str, label: str = "", help: str | None = None) -> Diagnostic:
-    return _make(code, s.tokens.span(s.index), label, help)
+from nnc.syntax.situation import COMPARISONS, NEEDS_OPERAND, Situation, here, joined, make
+from nnc.syntax.tokens import CLOSING, DEFINING, OPENING, RESERVED, Token, names
+from nnc.syntax.unexpected import unexpected
 
 
 def _missing_brace(s: Situation) -> Diagnostic | None:
@@ -84,13 +29,13 @@ def _missing_brace(s: Situation) -> Diagnostic | None:
     if s.block < 0 or (s.token.kind != END and place < 0) or (place < 0 and s.inside > s.block):
         return None
     others = (Label(s.tokens.span(place), "it must come before this"),) if place >= 0 else ()
-    return _make("E0120", s.tokens.span(s.block), "this `{` is never closed", "put a `}` behind the block", others)
+    return make("E0120", s.tokens.span(s.block), "this `{` is never closed", "put a `}` behind the block", others)
 
 
 def _nested_definition(s: Situation) -> Diagnostic | None:
     if s.block < 0 or not s.tokens.starts_definition(s.begins):
         return None
-    return _make("E0134", s.tokens.span(s.begins), "", "move it out of the block")
+    return make("E0134", s.tokens.span(s.begins), "", "move it out of the block")
 
 
 def _open_bracket(s: Situation) -> Diagnostic | None:
@@ -100,13 +45,13 @@ def _open_bracket(s: Situation) -> Diagnostic | None:
     if s.token.kind not in CLOSING | {END} and not s.token.first:
         return None
     closing = ")" if s.tokens.items[bracket].kind == "LPAR" else "]"
-    return _make("E0121", s.tokens.span(bracket), "opened here", f"close it with `{closing}`")
+    return make("E0121", s.tokens.span(bracket), "opened here", f"close it with `{closing}`")
 
 
 def _stray_bracket(s: Situation) -> Diagnostic | None:
     if s.token.kind not in CLOSING or s.tokens.partner[s.index] >= 0:
         return None
-    return _here(s, "E0122", help="leave it out")
+    return here(s, "E0122", help="leave it out")
 
 
 def _other_language(s: Situation) -> Diagnostic | None:
@@ -114,9 +59,9 @@ def _other_language(s: Situation) -> Diagnostic | None:
     after = s.tokens.items[min(s.begins + 1, len(s.tokens.items) - 1)]
     if s.line.kind == "NAME" and s.index <= s.begins + 1 and after.kind != "ASSIGN":
         if word in _DEFINITIONS:
-            return _make("E0127", span, "", _DEFINITIONS[word])
+            return make("E0127", span, "", _DEFINITIONS[word])
         if word == "return":
-            return _make("E0128", span, "", "write `result = ...`")
+            return make("E0128", span, "", "write `result = ...`")
     if (
         s.index <= s.begins + 1
         and s.token.first is (s.index == s.begins)
@@ -124,7 +69,7 @@ def _other_language(s: Situation) -> Diagnostic | None:
     ):
         if after.kind == "ASSIGN" or (s.inside > s.block and s.tokens.partner[s.inside] >= 0):
             return None
-        return _make("E0129", span, "", _REPEAT if word in ("for", "while") else _CHOOSE)
+        return make("E0129", span, "", _REPEAT if word in ("for", "while") else _CHOOSE)
     return None
 
 
@@ -143,13 +88,13 @@ _CHOOSE = "choose with `a if condition else b`"
 
 def _comment(s: Situation) -> Diagnostic | None:
     if s.token.kind in ("DOUBLE_SLASH", "SLASH") and s.token.first:
-        return _here(s, "E0139", help="write `#`")
+        return here(s, "E0139", help="write `#`")
     return None
 
 
 def _path(s: Situation) -> Diagnostic | None:
     if s.line.kind in ("IMPORT", "FROM") and s.index == s.begins + 1 and s.token.kind in names():
-        return _here(s, "E0138", help=f'write "{s.token.text}.nn"')
+        return here(s, "E0138", help=f'write "{s.token.text}.nn"')
     return None
 
 
@@ -180,7 +125,7 @@ def _lacks_operand(token: Token) -> bool:
 
 def _operand(s: Situation, index: int) -> Diagnostic:
     token = s.tokens.items[index]
-    return _make(
+    return make(
         "E0124",
         s.tokens.span(index),
         f"nothing follows this `{token.text}`",
@@ -193,7 +138,7 @@ def _left_operand(s: Situation) -> Diagnostic | None:
     if kind not in OPERATORS | {"PIPE"} or kind in ("NOT", "MINUS") or s.previous is None:
         return None
     if s.previous.kind in OPENING and s.previous.kind != "LBRACE":
-        return _here(s, "E0124", f"nothing stands before this `{s.token.text}`")
+        return here(s, "E0124", f"nothing stands before this `{s.token.text}`")
     return None
 
 
@@ -218,7 +163,7 @@ def _pipe(s: Situation) -> Diagnostic | None:
         second = f"{text_of(tokens, start, operand)} ({text_of(tokens, operand, end)})"
     else:
         return None
-    return _make("E0125", tokens.span(s.index), "two readings", f"write `{first}`\n   or `{second}`")
+    return make("E0125", tokens.span(s.index), "two readings", f"write `{first}`\n   or `{second}`")
 
 
 def _chained(s: Situation) -> Diagnostic | None:
@@ -226,7 +171,7 @@ def _chained(s: Situation) -> Diagnostic | None:
         return None
     start = expression_start(s.tokens, s.index)
     if any(s.tokens.items[i].kind in COMPARISONS for i in range(start, s.index)):
-        return _here(s, "E0132", help="join two comparisons with `and`")
+        return here(s, "E0132", help="join two comparisons with `and`")
     return None
 
 
@@ -239,16 +184,12 @@ def _assigned(s: Situation) -> Diagnostic | None:
         return None
     fresh = s.tokens.items[start].first and s.inside == s.block and s.token.first is False
     if fresh and start < s.index - 1 and start == s.begins:
-        return _make("E0131", _joined(s, start, s.index - 1), "", "give the whole new value a name")
+        return make("E0131", joined(s, start, s.index - 1), "", "give the whole new value a name")
     if before is not None and (
         before.kind in ("IF", "ELSE", "ASSIGN", *OPENING) or before.kind in ("ASSERT", "PENALTY", "COMMA")
     ):
-        return _here(s, "E0123", help="write `==`")
+        return here(s, "E0123", help="write `==`")
     return None
-
-
-def _joined(s: Situation, first: int, last: int) -> Span:
-    return s.tokens.span(first).to(s.tokens.span(last))
 
 
 def _unused_value(s: Situation) -> Diagnostic | None:
@@ -264,26 +205,26 @@ def _unused_value(s: Situation) -> Diagnostic | None:
     if s.index == first + 1 and s.line.kind in names() and s.token.kind in ("LPAR", "LSQB", "DOT", "PIPE", *OPERATORS):
         end = expression_end(s.tokens, first)
         if s.tokens.items[end].kind == "ASSIGN":
-            return _make("E0131", _joined(s, first, end - 1), "", "give the whole new value a name")
-        return _make("E0130", _joined(s, first, end - 1), "", "give it a name: `y = ...`")
+            return make("E0131", joined(s, first, end - 1), "", "give the whole new value a name")
+        return make("E0130", joined(s, first, end - 1), "", "give it a name: `y = ...`")
     if (s.index == first + 1 and s.token.first and s.line.kind in names()) or s.token.kind == "RBRACE":
-        return _make("E0130", s.tokens.span(s.index - 1), "", "give it a name: `y = ...`")
+        return make("E0130", s.tokens.span(s.index - 1), "", "give it a name: `y = ...`")
     if s.index == first and s.token.kind in ("STRING", "NUMBER", "LPAR", "LSQB", "MINUS", "TRUE", "FALSE", "NONE"):
         helps = (
             "documentation is written in `##` lines above a definition"
             if s.token.kind == "STRING"
             else "give it a name: `y = ...`"
         )
-        return _here(s, "E0130", help=helps)
+        return here(s, "E0130", help=helps)
     return None
 
 
 def _reserved(s: Situation) -> Diagnostic | None:
     after = s.tokens.items[s.index + 1].kind if s.token.kind != END else END
     if s.token.kind in RESERVED and "NAME" in s.expected and ("NUMBER" not in s.expected or after == "ASSIGN"):
-        return _here(s, "E0133", help=f"choose another name, as `{s.token.text}_`")
+        return here(s, "E0133", help=f"choose another name, as `{s.token.text}_`")
     if s.token.kind in RESERVED and s.token.first and after == "ASSIGN":
-        return _here(s, "E0133", help=f"choose another name, as `{s.token.text}_`")
+        return here(s, "E0133", help=f"choose another name, as `{s.token.text}_`")
     return None
 
 
@@ -294,7 +235,7 @@ def _outside(s: Situation) -> Diagnostic | None:
         return None
     if s.tokens.is_word(s.index) or s.token.kind == "STRING":
         is_value = s.tokens.items[s.index + 1].kind == "ASSIGN"
-        return _here(s, "E0135", help="a constant of the file is `const name = value`" if is_value else None)
+        return here(s, "E0135", help="a constant of the file is `const name = value`" if is_value else None)
     return None
 
 
@@ -303,13 +244,13 @@ def _no_else(s: Situation) -> Diagnostic | None:
         start = s.index
         while start and s.tokens.items[start].kind != "IF":
             start -= 1
-        return _make("E0136", s.tokens.span(start), "", "add `else` and the other value")
+        return make("E0136", s.tokens.span(start), "", "add `else` and the other value")
     return None
 
 
 def _no_type(s: Situation) -> Diagnostic | None:
     if s.token.kind in ("ASSIGN", "COMMA") and s.line.kind in ("PARAM", "TARGET") and s.index == s.begins + 2:
-        return _make(
+        return make(
             "E0137",
             s.tokens.span(s.index - 1),
             "",
@@ -325,14 +266,14 @@ def _no_list(s: Situation) -> Diagnostic | None:
         and "LPAR" in s.expected
         and s.token.kind in ("ARROW", "LBRACE", "ASSIGN")
     ):
-        return _here(s, "E0140", help=f"write `{s.previous and s.previous.text}(...)`")
+        return here(s, "E0140", help=f"write `{s.previous and s.previous.text}(...)`")
     return None
 
 
 def _digits(s: Situation) -> Diagnostic | None:
     after = s.tokens.items[s.index + 1] if s.token.kind != END else s.token
     if s.token.kind == "DOT" and after.kind == "NUMBER" and after.start == s.token.end:
-        return _make("E0141", _joined(s, s.index, s.index + 1), "", f"write `0.{after.text}`")
+        return make("E0141", joined(s, s.index, s.index + 1), "", f"write `0.{after.text}`")
     if (
         s.previous is not None
         and s.previous.kind == "DOT"
@@ -341,69 +282,9 @@ def _digits(s: Situation) -> Diagnostic | None:
     ):
         number = s.tokens.items[s.index - 2]
         if number.end == s.previous.start:
-            return _make("E0141", _joined(s, s.index - 2, s.index - 1), "", f"write `{number.text}.0`")
+            return make("E0141", joined(s, s.index - 2, s.index - 1), "", f"write `{number.text}.0`")
     return None
 
-
-def _unexpected(s: Situation) -> Diagnostic:
-    """No mistake that we know: what stands here and what could."""
-    found = (
-        "the end of the file"
-        if s.token.kind == END
-        else f"`{s.token.text}`"
-        if len(s.token.text) < 40
-        else "a long token"
-    )
-    previous = s.previous
-    helps = None
-    if previous is not None and s.inside > s.block and _ends_value(previous) and _ends_value(s.token):
-        helps = "put a comma or an operator between the two"
-    title = f"expected {_expected(s.expected)}, found {found}"
-    return _make("E0101", s.tokens.span(s.index), "", helps, title=title)
-
-
-def _ends_value(token: Token) -> bool:
-    return token.kind in ("NAME", "NUMBER", "STRING")
-
-
-def _expected(kinds: frozenset[str]) -> str:
-    found: list[str] = []
-    if "NUMBER" in kinds:
-        found.append("a value")
-        kinds = kinds - {"NUMBER", "STRING", "NAME", "MINUS", "LPAR", "LSQB", "LBRACE"} - RESERVED
-    elif "NAME" in kinds:
-        found.append("a name")
-    if len(OPERATORS & kinds) > 3:
-        found.append("an operator")
-        kinds = kinds - OPERATORS - {"PIPE", "LPAR", "LSQB", "DOT", "IF"}
-    rest = sorted(_SIGNS[kind] for kind in kinds if kind in _SIGNS)
-    found += [f"`{sign}`" for sign in rest[:4]]
-    if END in kinds and not found:
-        found.append("the end of the file")
-    if not found:
-        return "something else"
-    return found[0] if len(found) == 1 else ", ".join(found[:-1]) + " or " + found[-1]
-
-
-_SIGNS: Mapping[str, str] = {
-    "LPAR": "(",
-    "RPAR": ")",
-    "LSQB": "[",
-    "RSQB": "]",
-    "LBRACE": "{",
-    "RBRACE": "}",
-    "COMMA": ",",
-    "COLON": ":",
-    "ASSIGN": "=",
-    "ARROW": "->",
-    "DOT": ".",
-    "PIPE": "|>",
-    "STRING": '"..."',
-    "ELLIPSIS": "...",
-    "LESS_EQUAL": "<=",
-    "IN": "in",
-    "ELSE": "else",
-}
 
 MISTAKES: tuple[Callable[[Situation], Diagnostic | None], ...] = (
     _stray_bracket,
@@ -434,4 +315,4 @@ def diagnose(situation: Situation) -> Diagnostic:
         found = mistake(situation)
         if found is not None:
             return found
-    return _unexpected(situation)
+    return unexpected(situation)

@@ -20,8 +20,9 @@ from nnc.syntax import tree
 from nnc.syntax.build import ACTIONS
 from nnc.syntax.errors import report
 from nnc.syntax.grammar import END, Tables, tables
-from nnc.syntax.mistakes import Situation, diagnose, trailing_operator
+from nnc.syntax.mistakes import diagnose, trailing_operator
 from nnc.syntax.recover import open_block, resume
+from nnc.syntax.situation import Situation
 from nnc.syntax.tokens import DEFINING, ERROR, MAXIMUM_ERRORS, MAXIMUM_NESTING, Tokens, scan
 
 MAXIMUM_BYTES = 1 << 20

@@ -46,9 +46,18 @@ def test_every_action_has_a_constructor_and_none_is_left_over():
 def test_words_that_may_be_names_are_those_of_the_rule():
     data = grammar.tables()
     words = {each.name for each in data.terminals if each.literal and each.pattern.isidentifier()} | {"NAME"}
-    assert {each.pattern for each in data.terminals if each.name in RESERVED} == set(
-        ["if", "else", "for", "in", "and", "or", "not", "true", "false", "none"]
-    )
+    assert {each.pattern for each in data.terminals if each.name in RESERVED} == {
+        "if",
+        "else",
+        "for",
+        "in",
+        "and",
+        "or",
+        "not",
+        "true",
+        "false",
+        "none",
+    }
     assert names() == words - RESERVED
 
 
