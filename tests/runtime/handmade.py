@@ -225,10 +225,11 @@ def launches(v, mode):
     )
     classes = (v.hidden, v.probs_dense_kernel, v.probs_dense_bias, label, weight, v.order, v.control, out, partials)
     flat = (v.parameter, v.gradient, v.square, v.state, v.sums, v.control)
+    used = count if mode < 2 else 0
     return (
         first,
         Launch(classify, (count,), (*classes, ROWS, mode)),
-        Launch(finish, 1, (v.features, v.order, v.hidden, out, partials, *flat, count if mode < 2 else 0, ROWS, mode == 0)),
+        Launch(finish, 1, (v.features, v.order, v.hidden, out, partials, *flat, used, ROWS, mode == 0)),
     )
 
 
