@@ -25,6 +25,7 @@ from nnc.emit.torch_tensor import (
     extents,
     permuted,
     reshaped,
+    viewed,
     whole,
 )
 from nnc.tensor.ir import Op, Value
@@ -239,4 +240,4 @@ def rank_of(x: Strided) -> int:
 
 def packed_view(x: Strided, shape: Extents) -> Strided:
     """`x`, which is contiguous, as `shape`."""
-    return replace(x, shape=shape, strides=contiguous_strides(shape))
+    return viewed(x, shape, contiguous_strides(shape))

@@ -7,7 +7,7 @@ it and a copy is needed. Nothing here writes text or plans memory.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeAlias
 
@@ -109,22 +109,33 @@ def extents(type: TensorType) -> Extents:
 
 
 def whole(storage: Storage) -> Strided:
-    return Strided(storage, storage.shape, contiguous_strides(storage.shape))
+    """All of a storage."""
+    packed = Strided(storage, storage.shape, contiguous_strides(storage.shape))
+    return viewed(packed, packed.shape, packed.strides)
+
+
+def viewed(x: Strided, shape: Extents, strides: Extents, offset: Extent | None = None) -> Strided:
+    """A view of the storage of `x`. Axes of size 1 may have any stride: they get the one that says least, so that views
+    of the same elements in the same shape are equal."""
+    normal: list[Extent] = []
+    for axis in reversed(range(len(shape))):
+        if shape[axis] != 1:
+            normal.append(strides[axis])
+        elif not normal:
+            normal.append(1)
+        else:
+            normal.append(times(shape[axis + 1], normal[-1]))
+    return Strided(x.storage, shape, tuple(reversed(normal)), x.offset if offset is None else offset)
 
 
 def permuted(x: Strided, axes: Sequence[int]) -> Strided:
-    return replace(x, shape=tuple(x.shape[a] for a in axes), strides=tuple(x.strides[a] for a in axes))
+    return viewed(x, tuple(x.shape[a] for a in axes), tuple(x.strides[a] for a in axes))
 
 
 def spaced(x: Strided, at: int, count: int = 1) -> Strided:
     """`x` with `count` axes of size 1 before axis `at`."""
     ones: Extents = (1,) * count
-    packed = contiguous_strides(x.shape) if x.is_contiguous else None
-    inner: Extent = 1
-    if packed is not None and at < len(x.shape):
-        inner = times(x.shape[at], packed[at])
-    strides = (*x.strides[:at], *(inner,) * count, *x.strides[at:])
-    return replace(x, shape=(*x.shape[:at], *ones, *x.shape[at:]), strides=strides)
+    return viewed(x, (*x.shape[:at], *ones, *x.shape[at:]), (*x.strides[:at], *ones, *x.strides[at:]))
 
 
 def aligned(x: Strided, batched: bool, rank: int) -> Strided:
@@ -139,14 +150,14 @@ def expanded(x: Strided, shape: Extents) -> Strided:
     strides: list[Extent] = [0] * missing
     for size, stride, wanted in zip(x.shape, x.strides, shape[missing:], strict=True):
         strides.append(stride if size == wanted else 0)
-    return replace(x, shape=shape, strides=tuple(strides))
+    return viewed(x, shape, tuple(strides))
 
 
 def selected(x: Strided, axis: int, start: int, size: int, step: int = 1) -> Strided:
     """`size` places of one axis from `start` on, `step` apart."""
     shape = (*x.shape[:axis], size, *x.shape[axis + 1 :])
     strides = (*x.strides[:axis], times(x.strides[axis], step), *x.strides[axis + 1 :])
-    return replace(x, shape=shape, strides=strides, offset=plus(x.offset, times(x.strides[axis], start)))
+    return viewed(x, shape, strides, plus(x.offset, times(x.strides[axis], start)))
 
 
 def indexed(x: Strided, axis: int, place: int) -> Strided:
@@ -167,11 +178,7 @@ def merged(x: Strided, groups: Sequence[Sequence[int]]) -> Strided | None:
                 return None
         shape.append(product([x.shape[a] for a in axes]))
         strides.append(x.strides[axes[-1]] if axes else 1)
-    # An axis of size 1 may have any stride; products want one that is a row's length.
-    for axis, size in enumerate(shape):
-        if size == 1 and axis + 1 < len(shape):
-            strides[axis] = shape[axis + 1] if strides[axis + 1] == 1 else 1
-    return replace(x, shape=tuple(shape), strides=tuple(strides))
+    return viewed(x, tuple(shape), tuple(strides))
 
 
 def reshaped(x: Strided, shape: Extents) -> Strided | None:
@@ -179,13 +186,13 @@ def reshaped(x: Strided, shape: Extents) -> Strided | None:
     if x.shape == shape:
         return x
     if x.is_contiguous:
-        return replace(x, shape=shape, strides=contiguous_strides(shape))
+        return viewed(x, shape, contiguous_strides(shape))
     kept = [a for a, size in enumerate(x.shape) if size != 1]
     if [x.shape[a] for a in kept] != [size for size in shape if size != 1]:
         return None
     remaining = iter(kept)
     strides = tuple(1 if size == 1 else x.strides[next(remaining)] for size in shape)
-    return replace(x, shape=shape, strides=strides)
+    return viewed(x, shape, strides)
 
 
 def squeezed(x: Strided) -> tuple[Storage, Extents, Extents, Extent]:

@@ -70,6 +70,11 @@ def placements(program: Program) -> dict[Value, Buffer]:
     return found
 
 
+def output(name: str, value: Value) -> Buffer:
+    shape = (BATCH, *value.type.shape) if value.type.batched else value.type.shape
+    return Buffer(name, value.type.element, shape, Space.OUTPUT)
+
+
 def one_kernel(program: Program, name: str = "all") -> StepSchedule:
     """The whole program as one kernel."""
     return by_hand(program, [(name, program.function.ops, program.function.results)], {})
@@ -87,6 +92,8 @@ def by_hand(
         if binding.role is Role.ACCUMULATOR:
             results.setdefault(value, []).append(Buffer("sums", "f64", (), Space.SUMS, "", accumulators))
             accumulators += 1
+        elif binding.role is Role.OUTPUT:
+            results.setdefault(value, []).append(output(binding.name, value))
         else:
             results.setdefault(value, []).append(placed[value])
     kernels = []
@@ -123,7 +130,8 @@ class Run:
             else:
                 tensor = torch.tensor(np.asarray(array)).to(DTYPES[schedule.placement[value].element])
                 self._bind(schedule.placement[value], tensor)
-        for buffer in schedule.placement.values():
+        written = [write.buffer for kernel in schedule.kernels for write in kernel.writes]
+        for buffer in written:
             if buffer.space in (Space.OUTPUT, Space.STATE) and not hasattr(self.v, self._name(buffer)):
                 self._bind(buffer, self._unwritten(buffer))
         for buffer, _, _ in self.step.buffers:
@@ -191,8 +199,10 @@ class Run:
         program = self.schedule.program
         binding = program.outputs[place]
         if binding.role is Role.ACCUMULATOR:
-            before = [each for each in program.outputs[:place] if each.role is Role.ACCUMULATOR]
-            return self.v.sums[len(before)].numpy()
+            value = program.function.results[place]
+            writes = [write for kernel in self.schedule.kernels for write in kernel.writes if write.value is value]
+            (number,) = {w.buffer.offset for w in writes if w.buffer.path in ("", binding.name)}
+            return self.v.sums[number].numpy()
         value = program.function.results[place]
         buffer = self.schedule.placement[value]
         if binding.role is Role.OUTPUT:
