@@ -49,8 +49,7 @@ class Run:
     steps: int
     first_epoch: int
     epochs: int
-    shuffle: bool
-    orders: Orders
+    orders: Orders | None  # None: the data's own order
     validation: Validation | None
     save: Callable[[], None]  # writes the checkpoint, where one was asked for
 
@@ -129,7 +128,7 @@ class Loop:
         first = place.batch
         self._callbacks.call("on_epoch_begin", epoch)
         self._progress.begin(run.steps, f"Epoch {epoch + 1}/{run.epochs}", first)
-        order = run.orders.at(place.epochs, batches.samples) if run.shuffle else None
+        order = run.orders.at(place.epochs, batches.samples) if run.orders is not None else None
         if first:
             batches.sums.copy_(torch.tensor(place.sums, dtype=torch.float64))
         else:

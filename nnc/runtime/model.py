@@ -157,44 +157,50 @@ class Model:
         """
         if not isinstance(resume, bool):
             self.load(resume)
-        if x is None and y is None:
-            loaded = load_data(self.data_path(), self.inputs, self.targets)
-            x, y = loaded.x, loaded.y
-            sample_weight = loaded.sample_weight if sample_weight is None else sample_weight
-            validation_data = loaded.validation if validation_data is None else validation_data
         batch = arguments.whole("batch_size", self._setting("batch_size", batch_size, 32), 1)
         last = arguments.whole("epochs", self._setting("epochs", epochs, 1), 0)
-        data = arguments.data_of(self.inputs, self.targets, x, y, sample_weight, class_weight)
-        held = None
-        if validation_data is not None:
-            held = arguments.validation_of(self.inputs, self.targets, validation_data)
-        elif fraction := self._setting("validation_split", validation_split, 0.0):
-            data, held = split_tail(data, fraction, self.targets)
+        fraction = self._setting("validation_split", validation_split, 0.0)
+        data, held = self._training_data(x, y, sample_weight, class_weight, validation_data, fraction)
         batches = self._batches("train", data, min(batch, data.samples), shuffled=bool(shuffle))
         steps = arguments.steps_of("steps_per_epoch", steps_per_epoch, batches.count, data.samples, batch)
-        validation = None
-        if held is not None:
-            size = batch if validation_batch_size is None else validation_batch_size
-            validation = self._validation(held, size, validation_steps, validation_freq)
+        size = batch if validation_batch_size is None else validation_batch_size
+        validation = self._validation(held, size, validation_steps, validation_freq)
         agreed = {"batch_size": batch, "samples": data.samples, "shuffle": bool(shuffle), "steps": steps}
         first = trained.start(self, agreed, bool(resume), arguments.whole("initial_epoch", initial_epoch, 0))
         self.stop_training = False
         history = self.history if resume and self.history is not None else History()
-        progress = Progress(verbose)
-        members = Callbacks(callbacks, self, epochs=last, steps=steps, verbose=verbose)
-        self.history = history
-        history.set_model(self)
-        history.set_params({"epochs": last, "steps": steps, "verbose": verbose})
+        loop = self._loop(callbacks, verbose, steps, last)
+        history.params, history.model, self.history = (
+            {"epochs": last, "steps": steps, "verbose": verbose},
+            self,
+            history,
+        )
 
         def save() -> None:
             if checkpoint is not None:
                 self.save(checkpoint)
 
-        run = Run(batches, steps, first, last, bool(shuffle), Orders(self.seed), validation, save)
-        Loop(self, members, progress, self._stop).fit(run, history)
+        orders = Orders(self.seed) if shuffle else None
+        loop.fit(Run(batches, steps, first, last, orders, validation, save), history)
         return history
 
-    def _validation(self, data: Data, batch_size: int, steps: int | None, frequency: int) -> Validation:
+    def _training_data(
+        self, x: Any, y: Any, sample_weight: Any, class_weight: Any, validation_data: Any, fraction: Any
+    ) -> tuple[Data, Data | None]:
+        """What to train on and what to validate on, from the arguments or the program's `data` setting."""
+        if x is None and y is None:
+            loaded = load_data(self.data_path(), self.inputs, self.targets)
+            x, y = loaded.x, loaded.y
+            sample_weight = loaded.sample_weight if sample_weight is None else sample_weight
+            validation_data = loaded.validation if validation_data is None else validation_data
+        data = arguments.data_of(self.inputs, self.targets, x, y, sample_weight, class_weight)
+        if validation_data is not None:
+            return data, arguments.validation_of(self.inputs, self.targets, validation_data)
+        return split_tail(data, fraction, self.targets) if fraction else (data, None)
+
+    def _validation(self, data: Data | None, batch_size: int, steps: int | None, frequency: int) -> Validation | None:
+        if data is None:
+            return None
         batch = arguments.whole("validation_batch_size", batch_size, 1)
         batches = self._batches("evaluate", data, min(batch, data.samples))
         taken = arguments.steps_of("validation_steps", steps, batches.count, data.samples, batch)
@@ -299,8 +305,8 @@ class Model:
     def _setting(self, name: str, given: Any, otherwise: Any) -> Any:
         return given if given is not None else self.defaults.get(name, otherwise)
 
-    def _loop(self, callbacks: Any = None, verbose: str | int = 0, steps: int = 1) -> Loop:
-        members = Callbacks(callbacks, self, epochs=1, steps=steps, verbose=verbose)
+    def _loop(self, callbacks: Any = None, verbose: str | int = 0, steps: int = 1, epochs: int = 1) -> Loop:
+        members = Callbacks(callbacks, self, epochs=epochs, steps=steps, verbose=verbose)
         return Loop(self, members, Progress(verbose), self._stop)
 
     def _single(self, kind: str, data: Data) -> Batches:

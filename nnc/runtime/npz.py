@@ -33,10 +33,10 @@ def load_npz(path: str | Path) -> Arrays:
     if not path.is_file():
         raise DataError(f"{path}: there is no such file")
     try:
-        archive = np.load(path, allow_pickle=False)
-        if isinstance(archive, np.ndarray):
-            raise DataError(f"{path}: it holds one array without a name; save arrays by name with np.savez")
-        with archive:
+        with path.open("rb") as file:  # np.load leaves a damaged file open that it opened itself
+            archive = np.load(file, allow_pickle=False)
+            if isinstance(archive, np.ndarray):
+                raise DataError(f"{path}: it holds one array without a name; save arrays by name with np.savez")
             return {name: archive[name] for name in archive.files}
     except DataError:
         raise

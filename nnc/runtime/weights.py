@@ -143,4 +143,4 @@ def _compare_classes(port: Port, head: Tensor, tail: Tensor, fraction: float) ->
             return
         problem = f"holds the classes of `{port.name}` in other shares than the rest"
     message = f"validation_split={fraction}: the tail of the data, which is held out unshuffled, {problem}; {advice}"
-    warnings.warn(message, DataWarning, stacklevel=5)
+    warnings.warn(message, DataWarning, stacklevel=6)

@@ -207,7 +207,7 @@ def test_npz(tmp_path: Path) -> None:
         "features_val": "it lacks 'features_val'",
         "label": r"it lacks 'label'; `label: index\(3\)` is declared at handmade.nn:8",
     }
-    arrays = dict(np.load(path))
+    arrays = load_npz(path)
     for left_out, message in faults.items():
         np.savez(path, **{name: array for name, array in arrays.items() if name != left_out})
         with pytest.raises(DataError, match=message):

@@ -1,6 +1,7 @@
 """`fit` and its kin as a Keras user meets them: callbacks, history, progress, the module's shell."""
 
 import io
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -184,7 +185,7 @@ def test_summary(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_data_setting_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(handmade, "__file__", str(tmp_path / "handmade.py"))
-    monkeypatch.setitem(__import__("sys").modules, Handmade.__module__, handmade)
+    monkeypatch.setitem(sys.modules, Handmade.__module__, handmade)
     np.savez(tmp_path / "data.npz", features=X, label=Y, features_val=X[:4], label_val=Y[:4])
     assert list(Handmade().fit(verbose=0).history) == ["loss", "accuracy", "val_loss", "val_accuracy"]
     assert Handmade().evaluate(verbose=0) == Handmade().evaluate(X[:4], Y[:4], verbose=0)
