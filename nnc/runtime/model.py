@@ -5,6 +5,7 @@ It checks arguments and hands them on: batches.py runs steps, loop.py epochs, ch
 
 import sys
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -170,17 +171,10 @@ class Model:
         self.stop_training = False
         history = self.history if resume and self.history is not None else History()
         loop = self._loop(callbacks, verbose, steps, last)
-        history.params, history.model, self.history = (
-            {"epochs": last, "steps": steps, "verbose": verbose},
-            self,
-            history,
-        )
-
-        def save() -> None:
-            if checkpoint is not None:
-                self.save(checkpoint)
-
+        history.params = {"epochs": last, "steps": steps, "verbose": verbose}
+        history.model, self.history = self, history
         orders = Orders(self.seed) if shuffle else None
+        save = partial(self.save, checkpoint) if checkpoint is not None else nothing
         loop.fit(Run(batches, steps, first, last, orders, validation, save), history)
         return history
 
@@ -333,6 +327,10 @@ class Model:
             return TorchBatches(setting, step, data, batch, shuffled)
         count = -(-data.samples // batch)
         return TritonBatches(setting, step, data, batch, lambda run, keep: player(run, keep, self.device, count))
+
+
+def nothing() -> None:
+    """Saves nothing: no checkpoint was asked for."""
 
 
 def _array(tensor: Tensor) -> np.ndarray:
