@@ -175,7 +175,8 @@ class _Writer:
         out = statement.out
         if self._places[before.storage] != self._places[out.storage]:
             return False
-        alone = not any(isinstance(x, Strided) and not self._same(x, out) for x in statement.operands)
+        tensors = [x for x in statement.operands if isinstance(x, Strided)]
+        alone = not tensors or (len(tensors) == 1 and self._same(tensors[0], out))
         return same_view(before, out) or (alone and squeezed(before)[1:] == squeezed(out)[1:])
 
     def _same(self, a: Strided, b: Strided) -> bool:

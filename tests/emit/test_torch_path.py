@@ -239,6 +239,19 @@ def test_a_result_that_is_an_input_or_a_number_is_copied() -> None:
     agrees(one_kernel(program_of(b.finish([x, size, spread, turned]))), 3)
 
 
+def test_a_chain_keeps_to_one_view() -> None:
+    """What is picked is written through a column; a call with a second operand must not go on from that."""
+    b = Builder("picked")
+    x = b.parameter(TensorType("f32", (4,), True), "x")
+    picked = b.op("pick", x, b.parameter(TensorType("i64", (), True, 4), "index"))
+    run_of(b.finish([b.sub(picked, picked)]), 1)
+    run_of(b.finish([b.sub(picked, picked)]), 5)
+
+
+def run_of(function: Function, batch: int) -> Run:
+    return agrees(one_kernel(program_of(function)), batch)
+
+
 def test_an_accumulator_may_be_anything() -> None:
     b = Builder("sums")
     x = b.parameter(TensorType("f32", (3,), True), "x")
