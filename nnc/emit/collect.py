@@ -39,7 +39,7 @@ class StepText:
 
     schedule: StepSchedule
     launches: list[KernelText]
-    calls: list[str]
+    calls: list[tuple[str, tuple[str, ...]]]  # of the torch path: function, arguments
     torch: TorchStep
 
 
@@ -53,7 +53,6 @@ class Functions:
 class _Collector:
     names: Names = field(default_factory=Names)
     known: dict[tuple[str, str], str] = field(default_factory=dict)  # wished name and text -> name
-    taken: dict[str, str] = field(default_factory=dict)
 
     def name(self, wish: str, text: str, step: str) -> tuple[str, bool]:
         """The name of a function with this text, and whether it is new."""
@@ -92,7 +91,7 @@ def _step(
     torch = lower_torch(step, size=schedule.layout.size, precision=schedule.model.settings.precision)
     own = {function.kernel: function for function in torch.functions}
     launches: list[KernelText] = []
-    calls: list[str] = []
+    calls: list[tuple[str, tuple[str, ...]]] = []
     finishes = [kernel for kernel in step.kernels if kernel.kind is KernelKind.FINISH]
     texts = [_kernel(schedule, step, kernel, finishes, made) for kernel in step.kernels]
     kernels: list[Kernel | None] = list(step.kernels)
@@ -107,7 +106,7 @@ def _step(
         if function is not None:
             torch_name, torch_new = collector.name(function.name, function.text, step.name)
             call = torch.calls[torch.functions.index(function)]
-            calls.append(torch_name + call[len(function.name) :])
+            calls.append((torch_name, tuple(call[len(function.name) + 1 : -1].split(", "))))
             if torch_new:
                 entry.torch.append(_renamed(function.text, torch_name))
         if new or entry.torch:

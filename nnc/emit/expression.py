@@ -11,6 +11,8 @@ import ast
 import re
 from functools import lru_cache
 
+import numpy as np
+
 _BINARY: dict[type[ast.operator], int] = {
     ast.BitOr: 6,
     ast.BitXor: 7,
@@ -109,8 +111,15 @@ def fill(form: str, *operands: str, **named: str) -> str:
     return _PLACE.sub(place, form)
 
 
-def number(value: bool | int | float) -> str:
-    """A number as Python source; infinities and NaN as calls of float."""
+def number(value: bool | int | float, element: str = "f64") -> str:
+    """A number as Python source, as short as `element` allows: in f32, 0.1 stands for 0.09999999999999998. Infinities
+    and NaN are calls of float."""
+    if isinstance(value, bool):
+        return repr(value)
+    if element in ("f32", "f16", "bf16"):
+        value = float(value)
+        if value == value and abs(value) != float("inf"):
+            return repr(float(str(np.float32(value))))
     if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
         return f'float("{value}")'
     return repr(value)

@@ -14,12 +14,14 @@ from nnc.emit.splice import splice
 from nnc.emit.tidy import docstring_lines, live_lines, signature_lines
 from nnc.emit.tile import TilePrinter, operands, shared_nodes
 from nnc.schedule.index import Variable
-from nnc.schedule.kernel import Extent, Kernel, Size
+from nnc.schedule.kernel import Buffer, Extent, Kernel, Size, Space
 from nnc.schedule.lower import run as lower
 from nnc.schedule.products import Product, classify
 from nnc.schedule.region import Node, Region, Store
 
 ROWS = "ROWS"
+ORDER = Buffer("order", "i64", (Size(),), Space.CONTROL)
+CONTROL = Buffer("control", "i64", (8,), Space.CONTROL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +62,11 @@ def product_text(kernel: Kernel, style: Style) -> KernelText:
     product = classify(kernel.anchor)
     rows, depth = region.variables["rows"], region.variables["depth"]
     columns = region.variables["columns"]
-    printer = _printer(region, style)
+    printer = _printer(kernel, region, style)
     over_batch = depth.extent is None
     whole = depth.extent is not None and depth.extent <= region.shapes[depth]
     sections = _sections(printer, region, rows, columns, depth, whole)
-    parameters = list(printer.parameters)
-    arguments = list(printer.parameters.values())
+    parameters, arguments = printer.signature()
     rows_named = ROWS in printer.sizes.values()
     if rows_named:
         parameters.append(f"{ROWS}: tl.constexpr")
@@ -119,10 +120,14 @@ def _depth_bound(printer: TilePrinter, depth: Variable) -> str:
     return count if depth.each == 1 else f"{count} * {depth.each}"
 
 
-def _printer(region: Region, style: Style) -> TilePrinter:
+def _printer(kernel: Kernel, region: Region, style: Style) -> TilePrinter:
     sizes = {v: ROWS if v.extent is None and v.name == "rows" else str(size) for v, size in region.shapes.items()}
     printer = TilePrinter(sizes, style.half)
     printer.names.reserve(*(v.name for v in region.shapes))
+    folded = [write.partials for write in kernel.writes if write.partials is not None]
+    results = [write.buffer for write in kernel.writes if write.partials is None]
+    reads = [buffer for _, buffer in kernel.reads if buffer.space is not Space.CONTROL]
+    printer.expect([*reads, ORDER, CONTROL, *results, *folded])
     roots = [node for node in (region.left, region.right) if node is not None]
     printer.count([*roots, *(store.value for store in region.stores)])
     for store in region.stores:
@@ -192,7 +197,7 @@ def _stores(printer: TilePrinter, region: Region) -> None:
 def region_text(kernel: Kernel, style: Style) -> KernelText:
     """A generated kernel: loads, expressions, reductions within the tile, stores."""
     region = lower(kernel)
-    printer = _printer(region, style)
+    printer = _printer(kernel, region, style)
     header: list[str] = []
     grid: list[str] = []
     rows = region.variables.get("rows")
@@ -219,11 +224,12 @@ def region_text(kernel: Kernel, style: Style) -> KernelText:
             header.append(f"{v.name} = {span}")
     _stores(printer, region)
     body = [*header, *printer.drain()]
-    signature = signature_lines(kernel.name, [*printer.parameters, *parameters])
+    names, values = printer.signature()
+    signature = signature_lines(kernel.name, [*names, *parameters])
     doc = docstring_lines(describe.docstring(kernel))
     head = ["@triton.jit", *signature, *doc]
     lines = live_lines([*head, *(f"    {line}" for line in body)], len(head))
     text = "\n".join(lines) + "\n"
     shapes = region.shapes[rows] if rows is not None else 1
-    values = (*printer.parameters.values(), *arguments)
-    return KernelText(kernel.name, text, _grid(grid or ["1"], shapes), values, kernel.tiles.warps)
+    passed = (*values, *arguments)
+    return KernelText(kernel.name, text, _grid(grid or ["1"], shapes), passed, kernel.tiles.warps)

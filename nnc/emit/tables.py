@@ -1,30 +1,32 @@
-"""The tables of a module: parameters, buffers, views, ports. In: the schedule. Out: their text."""
+"""The tables of a module: parameters, buffers, views, ports. In: the schedule. Out: groups for the writer."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from nnc.emit.describe import file_name
+from nnc.emit.expression import number
 from nnc.emit.initial import initializer
 from nnc.emit.torch_text import TorchView
+from nnc.emit.writer import Group, Item, call, collection, lay_out
 from nnc.schedule.kernel import Buffer, Extent, FlatLayout, Schedule
 from nnc.tensor.program import Parameter, Port, State
 
-WIDTH = 120
 
-
-def sequence(name: str, rows: Sequence[str]) -> list[str]:
-    """A tuple of rows, one a line, or on one line where it fits."""
+def table(name: str, rows: Sequence[Item]) -> list[str]:
+    """A tuple of rows, one a line."""
     if not rows:
         return [f"{name} = ()"]
-    joined = f"{name} = ({', '.join(rows)}{',' if len(rows) == 1 else ''})"
-    if len(joined) <= WIDTH and len(rows) == 1:
-        return [joined]
-    return [f"{name} = (", *(f"    {row}," for row in rows), ")"]
+    return lay_out(collection(rows, f"{name} = "), split=len(rows) > 1)
+
+
+def quoted(text: str) -> str:
+    """As a Python string, in double quotes where that needs no escape."""
+    return f'"{text}"' if text.isprintable() and not set('"\\') & set(text) else repr(text)
 
 
 def extent(size: Extent) -> str:
-    """"BATCH", "BATCH * 4", "tiles(32)", "tiles(32, 4)"."""
+    """`BATCH`, `BATCH * 4`, `tiles(32)`, `tiles(32, 4)`, or a number."""
     if isinstance(size, int):
         return str(size)
     if size.per == 1:
@@ -32,54 +34,57 @@ def extent(size: Extent) -> str:
     return f"tiles({size.per})" if size.each == 1 else f"tiles({size.per}, {size.each})"
 
 
-def extents(sizes: Sequence[Extent]) -> str:
-    texts = [extent(size) for size in sizes]
-    return f"({texts[0]},)" if len(texts) == 1 else f"({', '.join(texts)})"
-
-
-def shape(sizes: Sequence[int]) -> str:
-    return repr(tuple(sizes))
+def extents(sizes: Sequence[Extent]) -> Group:
+    return collection([extent(size) for size in sizes])
 
 
 def tensors(name: str, kind: str, rows: Sequence[Parameter | State], layout: FlatLayout) -> list[str]:
     """The table of parameters or states, in the order in which they lie."""
     ordered = sorted(rows, key=lambda row: layout.offsets[row.path])
-    return sequence(
+    return table(
         name,
         [
-            f'{kind}("{row.path}", {layout.offsets[row.path]}, {shape(row.type.shape)}, {initializer(row.initializer)})'
+            call(
+                kind, quoted(row.path), str(layout.offsets[row.path]), repr(row.type.shape), initializer(row.initializer)
+            )
             for row in ordered
         ],
     )
 
 
 def buffers(name: str, rows: Sequence[tuple[Buffer, int, int]]) -> list[str]:
-    return sequence(
-        name, [f'Buffer("{b.name}", {extents(b.shape)}, "{b.element}", {first}, {last})' for b, first, last in rows]
+    return table(
+        name,
+        [call("Buffer", quoted(b.name), extents(b.shape), quoted(b.element), str(first), str(last)) for b, first, last in rows],
     )
 
 
 def views(name: str, rows: Sequence[TorchView]) -> list[str]:
-    return sequence(
+    return table(
         name,
-        [f'View("{v.name}", "{v.of}", {extents(v.shape)}, {extents(v.strides)}, {extent(v.offset)})' for v in rows],
+        [call("View", quoted(v.name), quoted(v.of), extents(v.shape), extents(v.strides), extent(v.offset)) for v in rows],
     )
 
 
-def ports(rows: Sequence[Port]) -> str:
-    texts = []
-    for row in rows:
-        element = "i64" if row.type.bound is not None else row.type.element
-        place = f"{file_name(row.span.source.path)}:{row.span.line}"
-        texts.append(
-            f'Port("{row.name}", "{element}", {shape(row.type.shape)}, {row.type.bound}, "{row.declared}", "{place}")'
-        )
-    return f"({texts[0]},)" if len(texts) == 1 else f"({', '.join(texts)})"
+def ports(rows: Sequence[Port]) -> Group:
+    return collection([_port(row) for row in rows])
 
 
-def slot_rows(schedule: Schedule) -> str:
+def _port(row: Port) -> Group:
+    element = "i64" if row.type.bound is not None else row.type.element
+    place = f"{file_name(row.span.source.path)}:{row.span.line}"
+    return call(
+        "Port",
+        quoted(row.name),
+        quoted(element),
+        repr(row.type.shape),
+        repr(row.type.bound),
+        quoted(row.declared),
+        quoted(place),
+    )
+
+
+def slots(schedule: Schedule) -> list[str]:
     optimizer = schedule.model.optimizer
-    rows = [(slot.name, slot.initial) for slot in optimizer.slots] if optimizer is not None else []
-    return repr(tuple(rows))
-
-
+    rows = [] if optimizer is None else optimizer.slots
+    return table("SLOTS", [collection([quoted(slot.name), number(slot.initial)]) for slot in rows])

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from nnc.base.names import Names
 from nnc.emit.expression import fill, number
+from nnc.emit.writer import call, lay_out
 from nnc.schedule.index import Index, Looked, Quotient, Remainder, Variable
 from nnc.schedule.kernel import Buffer, Space
 from nnc.schedule.region import (
@@ -75,8 +76,21 @@ class TilePrinter:
                 short = "d" + buffer.path.rsplit(".", 1)[-1]
             name = self.names.fresh(short if short not in self.names else buffer.name)
             self.pointers[key] = name
-            self.parameters[name] = f"v.{buffer.name}"
-        return self.pointers[key]
+        name = self.pointers[key]
+        self.parameters[name] = f"v.{buffer.name}"
+        return name
+
+    def expect(self, buffers: Iterable[Buffer]) -> None:
+        """Keeps names for the pointers of these buffers, and their order among the kernel's parameters."""
+        for buffer in buffers:
+            self.pointer(buffer)
+        self.parameters.clear()
+
+    def signature(self) -> tuple[list[str], list[str]]:
+        """The parameters that were used and what is passed for them: operands, the step's own numbers, results."""
+        order = list(self.pointers.values())
+        names = sorted(self.parameters, key=order.index)
+        return names, [self.parameters[name] for name in names]
 
     def control(self) -> str:
         return self.pointer(Buffer("control", "i64", (8,), Space.CONTROL))
@@ -155,7 +169,9 @@ class TilePrinter:
     def padding(self, variables: Iterable[Variable], dims: tuple[Variable, ...]) -> list[str]:
         terms = []
         for v in variables:
-            if v.padded:
+            if v.padded and ("inside", v) in self.texts:
+                terms.append(self.spread_text(self.texts["inside", v], (v,), dims))
+            elif v.padded:
                 inside = v.extent is None
                 terms.append(
                     self.spread_text(self.valid(v), (v,), dims) if inside else f"{self.at(v, dims)} < {v.extent}"
@@ -215,7 +231,7 @@ class TilePrinter:
     def _text(self, node: Node) -> str:
         match node:
             case Constant(value=value):
-                return number(value)
+                return number(value, node.element)
             case Accumulator():
                 return "acc"
             case Runtime(what=what):
@@ -282,14 +298,17 @@ class TilePrinter:
         """`row`: for a partial, the text of where the tile's row starts."""
         dims = self._store_dims(store)
         value = self.spread(store.value, dims)
-        index = self.index(store.index, dims)
-        base = row or self.pointer(store.buffer)
-        place = base if index == "0" else f"{base} + {index}"
+        place = row or self.pointer(store.buffer)
+        if store.index.constant and store.index.terms:
+            place += f" + {store.index.constant}"
+        rest = Index(store.index.terms, 0) if store.index.terms else store.index
+        index = self.index(rest, dims)
+        place = place if index == "0" else f"{place} + {index}"
         terms = self.padding(store.index.variables(), dims)
-        mask = f", mask={self.joined(terms)}" if terms else ""
-        if len(place) + len(value) + len(mask) > 100 and not value.isidentifier():
+        mask = [f"mask={self.joined(terms)}"] if terms else []
+        if len(", ".join([place, value, *mask])) > LONG and not value.isidentifier():
             value = self.name(store.value.hint, value)
-        self.lines.append(f"tl.store({place}, {value}{mask})")
+        self.lines += lay_out(call("tl.store", place, value, *mask))
 
     def _store_dims(self, store: Store) -> tuple[Variable, ...]:
         rank = {v: i for i, v in enumerate(self.sizes)}

@@ -16,7 +16,7 @@ from nnc.emit.tile import TilePrinter
 from nnc.schedule.index import Variable, variable
 from nnc.schedule.kernel import Buffer, Kernel, Space
 from nnc.schedule.lower import Lowering
-from nnc.schedule.region import Apply, Constant, Load, Node
+from nnc.schedule.region import Apply, Constant, Load, Node, Store
 from nnc.tensor.evaluate import evaluate
 from nnc.tensor.ir import Function, Op, Value
 from nnc.tensor.primitives import TABLE
@@ -50,7 +50,8 @@ def update_text(kernel: Kernel, size: int, after_finish: bool) -> KernelText:
     buffers = dict(kernel.reads)
     i = Variable("i", size, size % BLOCK != 0)
     printer = TilePrinter({i: str(BLOCK)}, step_ahead=after_finish)
-    printer.names.reserve("i")
+    printer.names.reserve("i", "inside")
+    printer.texts["inside", i] = "inside"
     groups = len(op.body.parameters) - shared
     known: dict[Value, Node] = {}
     for group, value in enumerate(op.body.parameters[:groups]):
@@ -66,23 +67,15 @@ def update_text(kernel: Kernel, size: int, after_finish: bool) -> KernelText:
     for value in op.body.parameters[:groups]:
         printer.uses[known[value]] += 1
         printer.text(known[value])
-    texts = [printer.text(node) for node in results]
-    body = printer.drain()
-    mask = f", mask=i < {size}" if i.padded else ""
-    stores = [
-        f"tl.store({printer.pointer(target)} + i, {text}{mask})" for target, text in zip(targets, texts, strict=True)
-    ]
+    for target, node in zip(targets, results, strict=True):
+        printer.store(Store(target, variable(i), node))
     start = f"tl.program_id(0) * {BLOCK} + " if size > BLOCK else ""
-    head = [
-        "@triton.jit",
-        *signature_lines(kernel.name, list(printer.parameters)),
-        *docstring_lines(_docstring(op, len(results))),
-    ]
-    lines = [*body, *printer.drain(), *stores]
-    whole = live_lines([*head, f"    i = {start}tl.arange(0, {BLOCK})", *(f"    {x}" for x in lines)], len(head))
-    return KernelText(
-        kernel.name, "\n".join(whole) + "\n", str(-(-size // BLOCK)), tuple(printer.parameters.values())
-    )
+    names, arguments = printer.signature()
+    head = ["@triton.jit", *signature_lines(kernel.name, names), *docstring_lines(_docstring(op, len(results)))]
+    inside = [f"inside = i < {size}"] if i.padded else []
+    lines = [f"i = {start}tl.arange(0, {BLOCK})", *inside, *printer.drain()]
+    whole = live_lines([*head, *(f"    {line}" for line in lines)], len(head))
+    return KernelText(kernel.name, "\n".join(whole) + "\n", str(-(-size // BLOCK)), tuple(arguments))
 
 
 def _docstring(op: Op, results: int) -> str:
