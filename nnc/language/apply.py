@@ -14,6 +14,7 @@ from nnc.language.body import apply_body
 from nnc.language.calls import Given, check_kind, match, missing, names_of, unknown_argument
 from nnc.language.constants import write
 from nnc.language.context import Elaboration
+from nnc.language.naming import Place
 from nnc.language.scope import Frame
 from nnc.language.values import (
     Anything,
@@ -172,7 +173,11 @@ def configure(ctx: Elaboration, layer: Configured) -> dict[str, Anything]:
             whole[name] = layer.configuration[name]
         else:
             assert param.default is not None, "checked when it was configured"
-            whole[name] = ctx.evaluate(param.default, frame, name)
+            frame.place = Place((*layer.path, name)) if layer.path is not None else layer.place
+            made = ctx.evaluate(param.default, frame, name)
+            if isinstance(made, Configured) and made.place is frame.place and layer.path is not None:
+                made.path = frame.place.path
+            whole[name] = made
         frame.bind(name, whole[name], param.name.span)
     return whole
 

@@ -88,7 +88,10 @@ def elaborate(
         except RecursionError:
             reporter.error("E0216", "the program is nested too deeply", module.span, help="break it into named parts")
             return None
-    return None if reporter.has_errors else result
+    if reporter.has_errors:
+        return None
+    assert result is not None or module.damaged, "what failed must have been reported"
+    return result
 
 
 @contextmanager

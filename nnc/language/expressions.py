@@ -38,6 +38,8 @@ from nnc.syntax import tree
 
 CONSTANTS: dict[str, Anything] = {"inf": math.inf}
 
+_UNDER_WAY = object()  # what a constant is while it is evaluated
+
 
 def evaluate(ctx: Elaboration, node: tree.Expression, frame: Frame, hint: str) -> Anything:
     """The value of an expression. Raises Poisoned."""
@@ -139,13 +141,17 @@ def in_file(ctx: Elaboration, home: FileScope, name: str) -> Anything:
 def _constant(ctx: Elaboration, home: FileScope, item: tree.Const) -> Anything:
     """The value of a file's constant, evaluated when it is first named."""
     name = item.name.text
+    if home.constants.get(name) is _UNDER_WAY:
+        raise ctx.fail("E0302", f"the constant `{name}` needs itself", item.name.span)
     if name not in home.constants:
-        home.constants[name] = Poison()  # a constant that needs itself
+        home.constants[name] = _UNDER_WAY
         frame = Frame(home, "file", ctx.file_place(name))
+        value: Anything = Poison()
         with suppress(Poisoned):
-            home.constants[name] = ctx.evaluate(item.value, frame, name)
-    value: Anything = home.constants[name]  # type: ignore[assignment]  # filled here only
-    return value
+            value = ctx.evaluate(item.value, frame, name)
+        home.constants[name] = value
+    known: Anything = home.constants[name]  # type: ignore[assignment]  # filled here only
+    return known
 
 
 # Operators ----------------------------------------------------------------------------------------------------------
@@ -229,12 +235,27 @@ def repeat(ctx: Elaboration, count: tree.Expression, layer: tree.Expression, fra
 
 
 def _chain(ctx: Elaboration, node: tree.Chain, frame: Frame, hint: str) -> Anything:
-    value = ctx.evaluate(node.value, frame)
-    if is_applicable(value):
-        return Stages((value, *evaluate_all(ctx, node.stages, frame)))
-    for stage in node.stages:
-        value = pipe(ctx, value, stage, frame, hint if stage is node.stages[-1] else "")
+    done = 0
+    try:
+        value = ctx.evaluate(node.value, frame)
+        if is_applicable(value):
+            return Stages((value, *evaluate_all(ctx, node.stages, frame)))
+        for stage in node.stages:
+            done += 1
+            value = pipe(ctx, value, stage, frame, hint if stage is node.stages[-1] else "")
+    except Poisoned:
+        for stage in node.stages[done:]:
+            _configure_only(ctx, stage, frame)
+        raise
     return value
+
+
+def _configure_only(ctx: Elaboration, stage: tree.Expression, frame: Frame) -> None:
+    """Looks for mistakes in the configuration of a layer that has nothing to be applied to."""
+    with suppress(Poisoned):
+        target = ctx.evaluate(stage.function, frame) if isinstance(stage, tree.Call) else None
+        if isinstance(target, Defined) and target.makes_layer and target.definition.signature.has_configuration:
+            ctx.evaluate(stage, frame)
 
 
 # Records and attributes ---------------------------------------------------------------------------------------------

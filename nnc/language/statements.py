@@ -27,6 +27,8 @@ def run(ctx: Elaboration, block: tree.Block, frame: Frame, hints: Mapping[str, s
         try:
             _statement(ctx, statement, frame, hints)
         except Poisoned:
+            if isinstance(statement, tree.Assert):
+                raise  # what follows relies on it
             poisoned = poisoned or not names
             for name in names:
                 frame.bind(name.text, Poison(), name.span)

@@ -190,7 +190,9 @@ def _entries(ctx: Elaboration, value: Tensor, span: Span) -> Tensor:
     if not value.type.rank:
         return value
     with ctx.builder.at(ctx.user_span(span), ctx.scope):
-        return ctx.builder.mean(value)
+        mean = ctx.builder.mean(value)
+    ctx.origins[mean] = ctx.origins.get(value, frozenset())
+    return mean
 
 
 def _weighted(ctx: Elaboration, value: Tensor, weight: Tensor, span: Span, hint: str) -> Tensor:

@@ -74,7 +74,8 @@ TABLE: tuple[Explanation, ...] = (
         "a parameter outside of training only",
         "Parameters are those of the program for training; a layer that is applied only where `training` is false "
         "would never be trained.",
-        "model Net(x: float[8]) -> y: float[8] {\n    y = x * x if training else (x |> Dense(8, use_bias = false))\n}\n\n"
+        "model Net(x: float[8]) -> y: float[8] {\n    y = x * x if training else (x |> Dense(8, use_bias = false))\n"
+        "}\n\n"
         "train Net {\n    loss = sum(y)\n    optimizer = SGD\n}\n",
         "model Net(x: float[8]) -> y: float[8] {\n    h = x |> Dense(8)\n    y = h * h if training else h\n}\n\n"
         "train Net {\n    loss = sum(y)\n    optimizer = SGD\n}\n",

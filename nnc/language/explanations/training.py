@@ -96,8 +96,8 @@ TABLE: tuple[Explanation, ...] = (
     Explanation(
         "W0502",
         "a crossentropy of something that is no probability",
-        "A crossentropy takes the log of the prediction, which must lie between 0 and 1: end the model with softmax, or "
-        "with sigmoid for a single number. The compiler computes the two together, stably.",
+        "A crossentropy takes the log of the prediction, which must lie between 0 and 1: end the model with softmax, "
+        "or with sigmoid for a single number. The compiler computes the two together, stably.",
         "model Net(x: float[8]) -> y: float[4] {\n    y = x |> Dense(4)\n}\n\n"
         f"train Net {{\n    target label: index(4)\n    {_LOSS}\n    {_OPTIMIZER}\n}}\n",
         "model Net(x: float[8]) -> y: float[4] {\n    y = x |> Dense(4, softmax)\n}\n\n"
