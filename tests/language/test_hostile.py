@@ -83,3 +83,8 @@ def test_mutilated_programs():
             else:
                 mutant.insert(place, rng.choice(words))
         codes(" ".join(mutant))
+
+
+def test_recursion_through_deep_expressions():
+    body = "fn f(x) = " + "-" * 150 + "f(x)\n" + NET.replace("BODY", "y = f(x)")
+    assert codes(body) == ["E0216"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nnc.language.builtins.call import BuiltinCall
-from nnc.language.operators import called, origin
+from nnc.language.operators import called, origin, origins
 from nnc.language.values import REQUIRED, Anything, Builtin, Tensor, spell
 
 
@@ -19,13 +19,13 @@ def _index(call: BuiltinCall, place: int, choices: int, of: str) -> Tensor:
         )
     bound = index.type.bound
     if bound is not None and bound != choices:
-        raise call.fail(
-            f"{of} has {choices}, and {called(call.ctx, index)} is {spell(index.type)}",
-            f"{choices} here, {bound} in the index",
-            code="E0206",
-            others=tuple(
-                label for value in call.args if isinstance(value, Tensor) for label in origin(call.ctx, value)
-            ),
+        label = call.ctx.named.get(index)
+        raise call.ctx.fail(
+            "E0206",
+            f"{of} has {choices} entries, and {f'`{label}`' if label else 'the index'} names one of {bound}",
+            call.span,
+            f"{choices} here, {spell(index.type)} there",
+            others=origins(call.ctx, [value for value in call.args if isinstance(value, Tensor)]),
             help=f"end with {bound} outputs, or declare index({choices})",
         )
     return index
@@ -35,7 +35,7 @@ def _pick(call: BuiltinCall) -> Anything:
     x = call.tensor(0)
     if x.type.rank == 0:
         raise call.fail("there is no axis to pick from", others=origin(call.ctx, x))
-    index = _index(call, 1, x.type.shape[-1], f"the last axis of {called(call.ctx, x)}, {spell(x.type)},")
+    index = _index(call, 1, x.type.shape[-1], f"the last axis of {called(call.ctx, x)}")
     return call.op("pick", [x, index])
 
 
