@@ -172,6 +172,11 @@ def _arguments(command: str, **given: object) -> list[str]:
     return line
 
 
+def _require_data(file: str, given: str | None, declared: str | None) -> None:
+    if given is None and declared is None:
+        raise files.FileError(f"the train block of {file} has no `data` setting: give an .npz file by --data")
+
+
 def _weights(file: str, given: str | None) -> Path:
     """The checkpoint that is asked for, or the one that `nnc train` leaves beside the program."""
     place = Path(given) if given is not None else Path(file).with_suffix(".safetensors")
@@ -194,7 +199,10 @@ def train(
     """Train a model; write its module and a checkpoint."""
     compiled = pipeline.compile(file, Options(model, block, settings))
     show(compiled.warnings, sys.stderr)
+    _require_data(file, given["data"], compiled.model.settings.data)
     folder = Path(file).parent if output is None else Path(output)
+    if compiled.model.train is None:
+        raise files.FileError(f"{file} has no train block for {compiled.model.name}: there is nothing to train it on")
     if folder.exists() and not folder.is_dir():
         raise files.FileError(f"{folder} is no folder: -o names the one for module and checkpoint")
     place = pipeline.write(compiled, file, folder)
@@ -218,6 +226,7 @@ def evaluate(
 ) -> int:
     """Print loss and metrics of trained weights, over the validation data where no others are given."""
     compiled = pipeline.compile(file, Options(model, block, settings))
+    _require_data(file, given["data"], compiled.model.settings.data)
     line = _arguments("evaluate", weights=_weights(file, weights), **given)
     code: int = pipeline.imported_now(compiled, file).main(line)
     return code
@@ -235,6 +244,7 @@ def predict(
     if Path(given["output"]).suffix not in (".npz", ".npy"):
         raise click.BadParameter("it has to end in .npz or .npy", param_hint="-o")
     compiled = pipeline.compile(file, Options(model, block, settings))
+    _require_data(file, given["data"], compiled.model.settings.data)
     if given["data"] is None and compiled.model.settings.data is not None:
         given["data"] = Path(file).parent / compiled.model.settings.data
     line = _arguments("predict", weights=_weights(file, weights), **given)

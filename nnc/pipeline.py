@@ -16,25 +16,32 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import nnc.emit.module
-import nnc.schedule.run
 from nnc.base.diagnostic import Diagnostic, Explanation, Reporter
 from nnc.base.names import Names
 from nnc.base.source import Source
+from nnc.language import errors as language_errors
 from nnc.language.elaborate import Plain, elaborate
 from nnc.schedule.kernel import Schedule
 from nnc.syntax import errors as syntax_errors
 from nnc.syntax.parse import parse
 from nnc.tensor.program import Model
-from nnc.tensor.step import forward_step, training_step
 from nnc.tools import files
+from nnc.tools.late import late
+
+if TYPE_CHECKING:
+    from nnc.emit import module as emission
+    from nnc.schedule import run as scheduling
+    from nnc.tensor import step as steps
+else:  # `check` needs none of them
+    emission, scheduling, steps = late("nnc.emit.module"), late("nnc.schedule.run"), late("nnc.tensor.step")
 
 # What `nnc explain` knows, from the floors that report it.
 EXPLANATIONS: Mapping[str, Explanation] = {
     **{each.code: each for each in files.EXPLANATIONS},
     **syntax_errors.EXPLANATIONS,
+    **language_errors.EXPLANATIONS,
 }
 
 
@@ -74,16 +81,16 @@ def schedule(source: Source, options: Options, reporter: Reporter) -> Schedule:
     model = _model(source, options, reporter)
     reporter.raise_errors()
     assert model is not None, "a program without errors has a model"
-    train = None if model.train is None else training_step(model)
-    evaluate = None if model.evaluate is None else forward_step(model.evaluate)
-    return nnc.schedule.run.run(model, train, evaluate, forward_step(model.predict))
+    train = None if model.train is None else steps.training_step(model)
+    evaluate = None if model.evaluate is None else steps.forward_step(model.evaluate)
+    return scheduling.run(model, train, evaluate, steps.forward_step(model.predict))
 
 
 def compile(path: str | Path, options: Options | None = None) -> Compiled:
     """The module of a program, as text. Raises ProgramError."""
     reporter = Reporter()
     made = schedule(files.read(path), options or Options(), reporter)
-    return Compiled(made.model, made, nnc.emit.module.run(made), reporter.diagnostics)
+    return Compiled(made.model, made, emission.run(made), reporter.diagnostics)
 
 
 def write(compiled: Compiled, path: str | Path, output: str | Path | None = None) -> Path:

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from nnc.base.source import Span
+from nnc.schedule.cost import Cost, arena_bytes, flat_bytes, kernel_costs, peak_bytes, step_cost
 from nnc.schedule.kernel import Kernel, Schedule, StepSchedule
 from nnc.tensor.program import Application, Model
 from nnc.tensor.types import TensorType
-from nnc.schedule.cost import Cost, arena_bytes, flat_bytes, kernel_costs, peak_bytes, step_cost
 
 
 def number(value: int, units: Sequence[str] = ("", "k", "M", "G", "T", "P")) -> str:
