@@ -10,7 +10,8 @@ from collections.abc import Sequence
 
 from nnc.base.source import Span
 from nnc.emit.expression import fill, number
-from nnc.schedule.kernel import Buffer, Kernel, KernelKind, Space, Write
+from nnc.schedule.kernel import Buffer, Kernel, KernelKind, Space
+from nnc.schedule.products import classify
 from nnc.tensor.ir import Op, Value
 from nnc.tensor.primitives import TABLE
 
@@ -32,70 +33,70 @@ def buffer_name(buffer: Buffer) -> str:
 
 
 def docstring(kernel: Kernel) -> str:
-    """One line for each value that the kernel leaves."""
-    reads = dict(kernel.reads)
+    """A line for each value that the kernel leaves, and one for its partial sums."""
+    names: dict[Value, str] = {value: buffer_name(buffer) + shape(value) for value, buffer in kernel.reads}
     producers = {op.result: op for op in kernel.ops if len(op.results) == 1}
-    names: dict[Value, str] = {value: buffer_name(buffer) + shape(value) for value, buffer in reads.items()}
     lines = []
     for write in kernel.writes:
-        text = _expression(write.value, names, producers)
-        target = _target(write)
-        if len(target) + len(text) + 3 > WIDTH:
-            text = _summary(write.value, names, producers)
-        lines.append(f"{target} = {text}")
-        names[write.value] = buffer_name(write.buffer) + shape(write.value)
+        if write.fold is None:
+            target = buffer_name(write.buffer) + shape(write.value)
+            text = f"{target} = {_expression(write.value, names, producers)}"
+            if len(text) > WIDTH:
+                text = f"{target} from {_operands(write.value, names, producers)}"
+            lines.append(text)
+            names[write.value] = target
+    folds = [buffer_name(write.buffer) + shape(write.value) for write in kernel.writes if write.fold is not None]
+    if folds:
+        lines.append(f"partials of this row tile: {', '.join(folds)}")
     return "\n".join(lines)
 
 
-def _target(write: Write) -> str:
-    name = buffer_name(write.buffer)
-    return f"partials of {name}{shape(write.value)}" if write.fold else name + shape(write.value)
-
-
 def _expression(value: Value, names: dict[Value, str], producers: dict[Value, Op]) -> str:
+    """In terms of what is read. May be long, but is never built beyond what could be shown."""
     if value in names:
         return names[value]
     op = producers.get(value)
     if op is None:
         return value.hint
     args = [_expression(arg, names, producers) for arg in op.args]
-    if sum(map(len, args)) > 2 * WIDTH:
-        return "..."
-    row = TABLE[op.primitive]
-    match op.primitive:
-        case "constant":
-            literal = op["value"]
-            return number(literal) if isinstance(literal, int | float) else repr(literal)
-        case "batch_size":
-            return "count"
-        case "einsum":
-            return fill("{0} @ {1}", *(_atom(text) for text in args)) if _is_plain(op) else _call(op, args)
-    if row.symbol in _INFIX and len(args) == 2:
-        return fill(f"{{0}} {row.symbol} {{1}}", *args) if all(map(_parses, args)) else _call(op, args)
-    return _call(op, args)
-
-
-def _call(op: Op, args: Sequence[str]) -> str:
+    if sum(map(len, args)) > WIDTH:
+        return "." * WIDTH
+    if op.primitive == "constant":
+        literal = op["value"]
+        return number(literal, value.type.element) if isinstance(literal, bool | int | float) else repr(literal)
+    if op.primitive == "batch_size":
+        return "count"
+    if op.primitive == "einsum":
+        return _product(op, args)
+    symbol = TABLE[op.primitive].symbol
+    if symbol in _INFIX and len(args) == 2:
+        return _fill(f"{{0}} {symbol} {{1}}", args)
     return f"{op.primitive}({', '.join(args)})"
 
 
-def _atom(text: str) -> str:
-    return text if _parses(text) else f"({text})"
+def _fill(form: str, args: Sequence[str]) -> str:
+    """With parentheses where they are needed; `^T`, which is no Python, stands for a transpose."""
+    plain = [text.replace("^T", ".T") for text in args]
+    return fill(form, *plain).replace(".T", "^T") if all(not text.startswith("..") for text in args) else "." * WIDTH
 
 
-def _parses(text: str) -> bool:
-    return "..." not in text and "'" not in text
+def _product(op: Op, args: Sequence[str]) -> str:
+    """A product of matrices with transposes marked; an einsum of another kind with its letters."""
+    product = classify(op)
+    texts = dict(zip(op.args, args, strict=True))
+    left, right = texts[product.left], texts[product.right]
+    rows, columns, inner = product.rows, product.columns, product.contraction
+    if product.shared or op.args[0] is op.args[1] or product.result_letters != rows + columns:
+        return f'einsum("{op["spec"]}", {", ".join(args)})'
+    turned = {inner + rows: f"{left}^T", rows + inner: left}.get(product.left_letters)
+    other = {columns + inner: f"{right}^T", inner + columns: right}.get(product.right_letters)
+    if turned is None or other is None or not (left.endswith("]") and right.endswith("]")):
+        return f'einsum("{op["spec"]}", {", ".join(args)})'
+    return f"{turned} @ {other}"
 
 
-def _is_plain(op: Op) -> bool:
-    """Whether the einsum reads as a product of matrices as they lie: ...k, kn -> ...n."""
-    operands, result = str(op["spec"]).split("->")
-    left, right = operands.split(",")
-    return len(right) == 2 and left[-1] == right[0] and result == left[:-1] + right[1]
-
-
-def _summary(value: Value, names: dict[Value, str], producers: dict[Value, Op]) -> str:
-    """The outermost op, and what it is made of."""
+def _operands(value: Value, names: dict[Value, str], producers: dict[Value, Op]) -> str:
+    """The names of all that `value` is computed from."""
     found: dict[str, None] = {}
 
     def visit(inner: Value) -> None:
@@ -106,7 +107,7 @@ def _summary(value: Value, names: dict[Value, str], producers: dict[Value, Op]) 
                 visit(arg)
 
     visit(value)
-    return f"{value.hint} of {', '.join(found)}"
+    return ", ".join(found)
 
 
 def file_name(path: str) -> str:

@@ -3,7 +3,7 @@ the epoch grow; and, once a step, the place in the epoch moves on to the next ba
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from nnc.emit import describe
 from nnc.emit.expression import fill
@@ -30,6 +30,7 @@ class Run:
     column: int
     size: int
     buffer: Buffer
+    joined: bool = False
 
 
 def runs(writes: list[Write]) -> list[Run]:
@@ -46,7 +47,7 @@ def runs(writes: list[Write]) -> list[Run]:
             and last.buffer.offset + last.size == write.buffer.offset
         )
         if follows and last is not None:
-            found[-1] = Run(last.column, last.size + size, last.buffer)
+            found[-1] = Run(last.column, last.size + size, last.buffer, True)
         else:
             found.append(Run(write.column, size, write.buffer))
     return found
@@ -86,16 +87,23 @@ def finish_text(kernel: Kernel, advances: bool, training: bool) -> KernelText:
     if widest > 1 and single:
         single = ["if tl.program_id(0) == 0:", *(f"    {line}" for line in single)]
     signature = signature_lines(kernel.name, [*printer.parameters, *extra])
-    note = "; the next batch" if advances else ""
-    doc = docstring_lines(_docstring(kernel, note))
+    doc = docstring_lines(_docstring(kernel, advances))
     text = "\n".join(["@triton.jit", *signature, *doc, *(f"    {line}" for line in [*body, *single])]) + "\n"
     values = (*printer.parameters.values(), *(arguments[name] for name in extra))
     return KernelText(kernel.name, text, str(widest), values)
 
 
-def _docstring(kernel: Kernel, note: str) -> str:
-    names = [describe.buffer_name(write.buffer) for write in kernel.writes]
-    return f"{', '.join(dict.fromkeys(names))} from their partials, in tile order{note}" if names else note[2:]
+def _docstring(kernel: Kernel, advances: bool) -> str:
+    """What is folded where, and what else moves on."""
+    lines = []
+    for write in kernel.writes:
+        if write.fold is not None and write.buffer.space is not Space.SUMS:
+            lines.append(describe.buffer_name(write.buffer) + describe.shape(write.value))
+    sums = [write.buffer.path for write in kernel.writes if write.buffer.space is Space.SUMS]
+    parts = [f"{', '.join(lines)} from their partials, in tile order"] if lines else []
+    parts += [f"sums += {', '.join(sums)}"] if sums else []
+    parts += ["the next batch"] if advances else []
+    return "; ".join(parts)
 
 
 def _fold(printer: TilePrinter, partials: Buffer, fold: str, writes: list[Write], tiles: str) -> tuple[list[str], int]:
@@ -126,7 +134,8 @@ def _put(printer: TilePrinter, run: Run) -> list[str]:
     end = run.column + run.size
     mask = f"n < {end}" if run.column == 0 else f"(n >= {run.column}) & (n < {end})"
     sums = run.buffer.space is Space.SUMS
-    pointer = printer.pointer(run.buffer)
+    tail = run.joined and not sums
+    pointer = printer.pointer(replace(run.buffer, path="tail") if tail else run.buffer)
     shift = (run.buffer.offset if sums else 0) - run.column
     place = f"{pointer} + n" + (f" - {-shift}" if shift < 0 else f" + {shift}" if shift else "")
     if not sums:

@@ -22,6 +22,7 @@ from nnc.schedule.kernel import (
 )
 from nnc.schedule.layout import padded
 from nnc.schedule.materialise import Plan, Work
+from nnc.schedule.naming import readable
 from nnc.tensor.ir import Op, Value
 from nnc.tensor.program import Binding, Role
 
@@ -108,7 +109,7 @@ def _arena(state: Assignment, value: Value) -> Buffer:
     element = value.type.element
     if element == "f32" and value.type.batched and state.world.precision in ("bf16", "f16"):
         element = state.world.precision
-    return Buffer(state.names.fresh(value.hint), element, extents(value), Space.ARENA)
+    return Buffer(state.names.fresh(readable(value)), element, extents(value), Space.ARENA)
 
 
 # ------------------------------------------------------------------------------------------------------- folds

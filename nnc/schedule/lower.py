@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from nnc.schedule import fills, views
 from nnc.schedule.index import Index, Looked, Variable, add, constant, flatten, unflatten, variable
 from nnc.schedule.kernel import Buffer, Extent, Kernel, KernelKind, Size, Space, Write
+from nnc.schedule.naming import readable
 from nnc.schedule.products import Product, classify
 from nnc.schedule.region import (
     Accumulator,
@@ -97,13 +98,13 @@ class Lowering:
         match row.kind:
             case Kind.POINTWISE:
                 args = tuple(self.lower(arg, aligned(arg, value, at), conditions) for arg in op.args)
-                return self.apply(op, args, value.hint)
+                return self.apply(op, args, readable(value))
             case Kind.REDUCTION:
                 return self._reduce(op)
             case Kind.SOURCE if op.primitive == "constant":
                 number = op["value"]
                 assert isinstance(number, bool | int | float)
-                return Constant((), value.hint, value.type.element, {}, number)
+                return Constant((), readable(value), value.type.element, {}, number)
             case Kind.SOURCE:
                 return Apply((), "samples", "f32", {}, "{0}.to(tl.float32)", (self.number("count"),))
             case Kind.VIEW:
@@ -126,7 +127,7 @@ class Lowering:
     def _accumulator(self, value: Value) -> Node:
         rows, columns = self.variables["rows"], self.variables["columns"]
         beyond = {v: 0.0 for v in (rows, columns) if v.padded}
-        return Accumulator((rows, columns), value.hint, "f32", beyond)
+        return Accumulator((rows, columns), readable(value), "f32", beyond)
 
     # ------------------------------------------------------------------------------------------------------ loads
 
@@ -141,7 +142,7 @@ class Lowering:
         dims = self.order(index)
         beyond = {v: 0.0 for v in dims if v.padded}
         element = "f32" if buffer.element in ("bf16", "f16") else buffer.element
-        return Load(dims, value.hint, element, beyond, buffer, index, conditions)
+        return Load(dims, readable(value), element, beyond, buffer, index, conditions)
 
     def sample(self, row: Index) -> Index:
         """Which row of the data set the batch's `row` is: through the epoch's order."""
@@ -174,7 +175,7 @@ class Lowering:
             position = node.dims.index(v)
             left = tuple(d for d in node.dims if d is not v)
             beyond = {d: node.fills[d] for d in left if node.fills.get(d) == 0.0 and op.primitive == "sum"}
-            hint = op.result.hint if op.result.hint != op.primitive else f"{operand.hint}_{op.primitive}"
+            hint = op.result.hint if op.result.hint != op.primitive else f"{readable(operand)}_{op.primitive}"
             node = Reduce(left, hint, op.result.type.element, beyond, row.triton.replace("{axis}", str(position)), node, v)
         return node
 
@@ -250,7 +251,7 @@ class Lowering:
         same = self.shared(("is", index, place), same)
         zero = Constant((), "", value.type.element, {}, 0.0)
         beyond = {v: 0.0 for v in here.dims if v.padded} | {v: 0.0 for v, fill in then.fills.items() if fill == 0.0}
-        return Apply(self.union(same, then), value.hint, value.type.element, beyond, "tl.where({0}, {1}, {2})", (same, then, zero))
+        return Apply(self.union(same, then), readable(value), value.type.element, beyond, "tl.where({0}, {1}, {2})", (same, then, zero))
 
     def shared(self, key: object, node: Node) -> Node:
         return self.runtime.setdefault(repr(key), node)
@@ -268,7 +269,7 @@ class Lowering:
         node = self._equal(found, self.home[place], self.lower(x, (*at, self.home[place]), conditions), value)
         left = tuple(d for d in node.dims if d is not over)
         form = f"tl.sum({{0}}, axis={node.dims.index(over)})"
-        return Reduce(left, value.hint, value.type.element, {v: node.fills[v] for v in left if v in node.fills}, form, node, over)
+        return Reduce(left, readable(value), value.type.element, {v: node.fills[v] for v in left if v in node.fills}, form, node, over)
 
 
 def aligned(operand: Value, result: Value, at: Coordinates) -> Coordinates:
