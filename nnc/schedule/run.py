@@ -1,12 +1,12 @@
 """The schedule of a model: every step's kernels, buffers and order, and the layout of the flat buffers.
 
 In: an elaborated model with its steps' programs, simplified. Out: `Schedule`. It decides nothing itself: it calls
-`normalise`, `fuse`, `materialise`, `layout`, `assign` and `memory` in turn.
+`normalise`, `fuse`, `materialise`, `layout`, `assign` and `memory` in turn, and has `verify` look over what comes of it.
 """
 
 from __future__ import annotations
 
-from nnc.schedule import assign, fuse, layout, materialise, memory, normalise
+from nnc.schedule import assign, fuse, layout, materialise, memory, normalise, verify
 from nnc.schedule.kernel import Schedule, StepSchedule
 from nnc.tensor.program import Model, Program, Role
 
@@ -52,7 +52,9 @@ def _step(name: str, plan: materialise.Plan, world: assign.World) -> StepSchedul
     ordered = memory.write_over(memory.order(kernels))
     for kernel in ordered:
         placement.update((write.value, write.buffer) for write in kernel.writes)
-    return StepSchedule(name, plan.fusion.program, ordered, placement, memory.lifetimes(ordered))
+    step = StepSchedule(name, plan.fusion.program, ordered, placement, memory.lifetimes(ordered))
+    verify.verify(step)
+    return step
 
 
 def _folded(plan: materialise.Plan) -> frozenset[str]:
