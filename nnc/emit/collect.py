@@ -85,9 +85,7 @@ def run(schedule: Schedule) -> Functions:
     return Functions(entries, steps)
 
 
-def _step(
-    schedule: Schedule, step: StepSchedule, made: Style, collector: _Collector, entries: list[Entry]
-) -> StepText:
+def _step(schedule: Schedule, step: StepSchedule, made: Style, collector: _Collector, entries: list[Entry]) -> StepText:
     torch = lower_torch(step, size=schedule.layout.size, precision=schedule.model.settings.precision)
     own = {function.kernel: function for function in torch.functions}
     launches: list[KernelText] = []
@@ -118,9 +116,7 @@ def _renamed(text: str, name: str) -> str:
     return _FUNCTION.sub(f"def {name}(", text, count=1)
 
 
-def _kernel(
-    schedule: Schedule, step: StepSchedule, kernel: Kernel, finishes: list[Kernel], made: Style
-) -> KernelText:
+def _kernel(schedule: Schedule, step: StepSchedule, kernel: Kernel, finishes: list[Kernel], made: Style) -> KernelText:
     match kernel.kind:
         case KernelKind.PRODUCT:
             return product_text(kernel, made)

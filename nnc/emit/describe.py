@@ -1,7 +1,7 @@
 """What a kernel means, in a line a reader of the .nn file understands.
 
-In: kernels. Out: docstrings such as `hidden[count, 32] = maximum(pixels[count, 64] @ kernel[64, 32] + bias[32], 0)`, and
-the comment with the lines of the source that a kernel implements.
+In: kernels. Out: docstrings such as `hidden[count, 32] = maximum(pixels[count, 64] @ kernel[64, 32] + bias[32], 0)`,
+and the comment with the lines of the source that a kernel implements.
 """
 
 from __future__ import annotations
@@ -131,5 +131,3 @@ def headline(kernel: Kernel) -> list[str]:
     if kernel.kind is KernelKind.FINISH:
         return ["# partial sums in tile order, the running sums, the next batch"]
     return source_lines(kernel.spans)
-
-

@@ -11,7 +11,7 @@ from nnc.emit.kernels import KernelText
 from nnc.emit.tidy import docstring_lines, signature_lines
 from nnc.emit.tile import TilePrinter
 from nnc.schedule.kernel import Buffer, Kernel, Size, Space, Write
-from nnc.schedule.lower import Lowering
+from nnc.schedule.lowering import Lowering
 from nnc.schedule.tiles import power
 
 WIDEST = 1024  # columns of partials that one program folds

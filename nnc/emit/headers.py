@@ -49,7 +49,10 @@ def _parameters(schedule: Schedule) -> list[str]:
     if not rows:
         return ["No parameters", ""]
     total = sum(row.type.size for row in rows)
-    lines = [f"Parameters: {total:,} in one flat buffer of {layout.size:,} float32 (each tensor starts on 128 bytes)", ""]
+    lines = [
+        f"Parameters: {total:,} in one flat buffer of {layout.size:,} float32 (each tensor starts on 128 bytes)",
+        "",
+    ]
     width = max(len(row.path) for row in rows)
     wide = max(len(str(row.type)) for row in rows)
     for row in rows:

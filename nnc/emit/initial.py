@@ -1,5 +1,5 @@
-"""How a parameter starts, as an expression. In: an initializer's function, without parameters. Out: the text of a lambda
-that the runtime calls with its random draws."""
+"""How a parameter starts, as an expression. In: an initializer's function, without parameters. Out: the text of a
+lambda that the runtime calls with its random draws."""
 
 from __future__ import annotations
 

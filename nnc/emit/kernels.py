@@ -10,14 +10,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from nnc.emit import describe
+from nnc.emit.reach import depends, looked, shared_nodes
 from nnc.emit.splice import splice
 from nnc.emit.tidy import docstring_lines, live_lines, signature_lines
-from nnc.emit.tile import TilePrinter, operands, shared_nodes
+from nnc.emit.tile import TilePrinter
 from nnc.schedule.index import Variable
 from nnc.schedule.kernel import Buffer, Extent, Kernel, Size, Space
 from nnc.schedule.lower import run as lower
-from nnc.schedule.products import Product, classify
-from nnc.schedule.region import Node, Region, Store
+from nnc.schedule.products import classify
+from nnc.schedule.region import Node, Region
 
 ROWS = "ROWS"
 ORDER = Buffer("order", "i64", (Size(),), Space.CONTROL)
@@ -131,19 +132,16 @@ def _printer(kernel: Kernel, region: Region, style: Style) -> TilePrinter:
     roots = [node for node in (region.left, region.right) if node is not None]
     printer.count([*roots, *(store.value for store in region.stores)])
     for store in region.stores:
-        printer.count(node for node in _index_nodes(store))
+        printer.count(looked(store.index))
     return printer
-
-
-def _index_nodes(store: Store) -> list[Node]:
-    return [atom.key for atom in store.index.atoms() if isinstance(getattr(atom, "key", None), Node)]
 
 
 def _sections(
     printer: TilePrinter, region: Region, rows: Variable, columns: Variable, depth: Variable, whole: bool
 ) -> dict[str, Callable[[tuple[str, ...], str | None], Sequence[str]]]:
     """The lines for each hook of the template. All are made here, in the order in which they will stand."""
-    assert region.left is not None and region.right is not None
+    assert region.left is not None
+    assert region.right is not None
     if depth.extent is None:
         printer.runtime("count")
     for node in shared_nodes([region.left, region.right], depth):
@@ -157,7 +155,7 @@ def _sections(
     left_lines = [*printer.drain(), f"a = {left}"]
     right = printer.operand(region.right, (depth, columns))
     right_lines = [*printer.drain(), f"b = {right}"]
-    for key in [key for key in printer.texts if isinstance(key, Node) and not whole and _inside(key, depth)]:
+    for key in [key for key in printer.texts if isinstance(key, Node) and not whole and depends(key, depth)]:
         del printer.texts[key]
     printer.texts.pop(("valid", depth), None) if not whole else None
     _stores(printer, region)
@@ -168,10 +166,6 @@ def _sections(
         "RIGHT": lambda args, target: right_lines,
         "EPILOGUE": lambda args, target: epilogue,
     }
-
-
-def _inside(node: Node, v: Variable) -> bool:
-    return v in node.dims or any(_inside(inner, v) for inner in operands(node))
 
 
 def _stores(printer: TilePrinter, region: Region) -> None:

@@ -1,7 +1,7 @@
 """The module: one file of Python that a person can read.
 
-In: the schedule of a model. Out: its text, the same to the byte for the same source. It is laid out as a reader comes to
-it: what it holds, tables, kernels with their meaning in plain torch below each, steps, the model's class.
+In: the schedule of a model. Out: its text, the same to the byte for the same source. It is laid out as a reader comes
+to it: what it holds, tables, kernels with their meaning in plain torch below each, steps, the model's class.
 """
 
 from __future__ import annotations
@@ -151,5 +151,3 @@ def _class(schedule: Schedule) -> list[str]:
         else:
             lines.append(f"    {name} = {value}")
     return lines
-
-

@@ -45,7 +45,11 @@ def tensors(name: str, kind: str, rows: Sequence[Parameter | State], layout: Fla
         name,
         [
             call(
-                kind, quoted(row.path), str(layout.offsets[row.path]), repr(row.type.shape), initializer(row.initializer)
+                kind,
+                quoted(row.path),
+                str(layout.offsets[row.path]),
+                repr(row.type.shape),
+                initializer(row.initializer),
             )
             for row in ordered
         ],
@@ -55,14 +59,20 @@ def tensors(name: str, kind: str, rows: Sequence[Parameter | State], layout: Fla
 def buffers(name: str, rows: Sequence[tuple[Buffer, int, int]]) -> list[str]:
     return table(
         name,
-        [call("Buffer", quoted(b.name), extents(b.shape), quoted(b.element), str(first), str(last)) for b, first, last in rows],
+        [
+            call("Buffer", quoted(b.name), extents(b.shape), quoted(b.element), str(first), str(last))
+            for b, first, last in rows
+        ],
     )
 
 
 def views(name: str, rows: Sequence[TorchView]) -> list[str]:
     return table(
         name,
-        [call("View", quoted(v.name), quoted(v.of), extents(v.shape), extents(v.strides), extent(v.offset)) for v in rows],
+        [
+            call("View", quoted(v.name), quoted(v.of), extents(v.shape), extents(v.strides), extent(v.offset))
+            for v in rows
+        ],
     )
 
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import builtins
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from nnc.base.names import Names
 from nnc.emit.expression import fill, number
+from nnc.emit.reach import operands
 from nnc.emit.writer import call, lay_out
 from nnc.schedule.index import Index, Looked, Quotient, Remainder, Variable
 from nnc.schedule.kernel import Buffer, Space
@@ -31,7 +32,24 @@ from nnc.schedule.region import (
 )
 
 LONG = 92  # characters of an expression beyond which its operands get names
-RESERVED = (*dir(builtins), "tl", "triton", "torch", "acc", "a", "b", "start", "float", "range", "m", "n", "k", "z", "rows", "v")
+RESERVED = (
+    *dir(builtins),
+    "tl",
+    "triton",
+    "torch",
+    "acc",
+    "a",
+    "b",
+    "start",
+    "float",
+    "range",
+    "m",
+    "n",
+    "k",
+    "z",
+    "rows",
+    "v",
+)
 _CONTROL = {"step": "control", "cursor": "control + 1", "count": "control + 2"}
 
 
@@ -319,48 +337,3 @@ class TilePrinter:
         """The lines so far, which are then forgotten."""
         lines, self.lines = self.lines, []
         return lines
-
-
-def operands(node: Node) -> Iterator[Node]:
-    """The nodes that `node` reads, those of its indices too."""
-    match node:
-        case Apply(args=args):
-            yield from args
-        case Reduce(arg=arg) if arg is not None:
-            yield arg
-        case Load(index=index, conditions=conditions):
-            yield from looked(index, *(c.index for c in conditions))
-        case Coordinate(index=index):
-            yield from looked(index)
-        case Inside(conditions=conditions):
-            yield from looked(*(c.index for c in conditions))
-
-
-def looked(*indices: Index) -> Iterator[Node]:
-    for index in indices:
-        for atom in index.atoms():
-            if isinstance(atom, Looked) and isinstance(atom.key, Node):
-                yield atom.key
-
-
-def depends(node: Node, v: Variable) -> bool:
-    """Whether `node`'s text would name the tile variable `v`."""
-    return v in node.dims or any(depends(inner, v) for inner in operands(node))
-
-
-def shared_nodes(roots: Iterable[Node], v: Variable) -> list[Node]:
-    """The outermost nodes below `roots` that do not depend on `v`: what can be computed before a loop over it."""
-    found: dict[Node, None] = {}
-
-    def visit(node: Node) -> None:
-        if isinstance(node, Constant):
-            return
-        if not depends(node, v):
-            found[node] = None
-            return
-        for inner in operands(node):
-            visit(inner)
-
-    for root in roots:
-        visit(root)
-    return list(found)

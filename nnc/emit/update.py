@@ -15,7 +15,7 @@ from nnc.emit.tidy import docstring_lines, live_lines, signature_lines
 from nnc.emit.tile import TilePrinter
 from nnc.schedule.index import Variable, variable
 from nnc.schedule.kernel import Buffer, Kernel, Space
-from nnc.schedule.lower import Lowering
+from nnc.schedule.lowering import Lowering
 from nnc.schedule.region import Apply, Constant, Load, Node, Store
 from nnc.tensor.evaluate import evaluate
 from nnc.tensor.ir import Function, Op, Value
@@ -42,9 +42,11 @@ def keeps_zeros(body: Function, shared: int) -> bool:
 
 def update_text(kernel: Kernel, size: int, after_finish: bool) -> KernelText:
     op = kernel.anchor
-    assert op is not None and op.body is not None
+    assert op is not None
+    assert op.body is not None
     count, shared = op["count"], op["shared"]
-    assert isinstance(count, int) and isinstance(shared, int)
+    assert isinstance(count, int)
+    assert isinstance(shared, int)
     if not keeps_zeros(op.body, shared):
         raise NotImplementedError(f"an update that moves a zero parameter of zero gradient: {op.body.name}")
     buffers = dict(kernel.reads)
@@ -103,5 +105,3 @@ def _body(body: Function, known: Mapping[Value, Node], result: Value) -> Node:
             form = form.replace("{" + name + "}", "tl.float32" if name == "element" else repr(attribute))
         made[op.result] = Apply(dims, op.result.hint, op.result.type.element, {}, form, args)
     return made[result]
-
-

@@ -223,4 +223,3 @@ def _spans(ops: tuple[Op, ...]) -> tuple[Span, ...]:
         if op.span is not None:
             lines.setdefault((op.span.source.path, op.span.line), op.span)
     return tuple(lines[key] for key in sorted(lines))
-

@@ -46,7 +46,7 @@ def _one(op: Op, args: Sequence[Node], variable: Variable) -> float | None:
             return 0.0
         case "div", [0.0, None] if variable not in args[1].dims:
             return 0.0
-        case ("add" | "sub"), [float() as left, None] if math.isinf(left) and variable not in args[1].dims:
+        case (("add" | "sub"), [float() as left, None]) if math.isinf(left) and variable not in args[1].dims:
             return left
         case "where", [_, yes, no] if yes is not None and yes == no:
             return yes
@@ -60,7 +60,10 @@ def _one(op: Op, args: Sequence[Node], variable: Variable) -> float | None:
 def _evaluate(op: Op, numbers: list[float]) -> float | None:
     types = [arg.type.with_shape(()) for arg in op.args]
     call = op_call(op, types, TABLE)
-    arrays = [np.asarray(number)[None] if type.batched else np.asarray(number) for number, type in zip(numbers, types, strict=True)]
+    arrays = [
+        np.asarray(number)[None] if type.batched else np.asarray(number)
+        for number, type in zip(numbers, types, strict=True)
+    ]
     with np.errstate(all="ignore"):
         (result,) = TABLE[op.primitive].run(call, arrays)
     value = float(np.asarray(result).reshape(-1)[0])

@@ -169,7 +169,7 @@ def product_group(index: int, op: Op) -> Group:
 
 def region_group(index: int, value: Value) -> Group:
     """A generated kernel over the axes of `value`."""
-    domain = tuple(DomainAxis("B" if i == 0 and value.type.batched else f"d{i}", e) for i, e in enumerate(extents(value)))
+    domain = tuple(
+        DomainAxis("B" if i == 0 and value.type.batched else f"d{i}", e) for i, e in enumerate(extents(value))
+    )
     return Group(index, KernelKind.REGION, domain or (DomainAxis("d0", 1),))
-
-

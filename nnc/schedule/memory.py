@@ -110,5 +110,3 @@ def lifetimes(kernels: tuple[Kernel, ...]) -> tuple[tuple[Buffer, int, int], ...
                 first, _ = spans.get(buffer, (position, position))
                 spans[buffer] = (first, position)
     return tuple((buffer, first, last) for buffer, (first, last) in spans.items())
-
-

@@ -26,13 +26,11 @@ def run(program: Program) -> Program:
         with builder.at(op.span, op.results[0].scope):
             spec = op["spec"] if op.primitive == "einsum" else None
             if isinstance(spec, str):
-                made: tuple[Value, ...] = (_product(builder, spec, *args, hint=op.result.hint),)
+                made: tuple[Value, ...] = (_product(builder, spec, args[0], args[1], op.result.hint),)
             elif op.primitive == "scatter_add":
                 made = (_one_hot_product(builder, op, *args),)
             else:
-                made = builder.ops(
-                    op.primitive, *args, hint=op.results[0].hint, body=op.body, **dict(op.attributes)
-                )
+                made = builder.ops(op.primitive, *args, hint=op.results[0].hint, body=op.body, **dict(op.attributes))
         known.update(zip(op.results, made, strict=True))
     return replace(program, function=builder.finish([known[value] for value in function.results]))
 

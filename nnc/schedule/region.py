@@ -113,5 +113,3 @@ class Region:
     left: Node | None
     right: Node | None
     stores: tuple[Store, ...]
-
-

@@ -76,9 +76,7 @@ def _pad(lowering: Lowers, op: Op, at: Coordinates, conditions: tuple[Condition,
         inner = add(c, constant(-low[axis]))
         reach = (operand.type.shape[axis] - 1) * (gaps[axis] + 1) + 1
         own.append(quotient(inner, gaps[axis] + 1))
-        if reach != op.results[0].type.shape[axis]:
-            within.append(Condition(inner, reach, gaps[axis] + 1))
-        elif gaps[axis]:
+        if reach != op.results[0].type.shape[axis] or gaps[axis]:
             within.append(Condition(inner, reach, gaps[axis] + 1))
     node = lowering.lower(operand, (*at[:shift], *own), (*conditions, *within))
     value = op["value"]

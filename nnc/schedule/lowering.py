@@ -1,0 +1,335 @@
+"""Values at coordinates: from the tensor program's ops to nodes over tile variables.
+
+In: a kernel's ops and buffers, and the coordinates at which a value is wanted. Out: nodes. Views become arithmetic on
+coordinates; a reduction is of what the tile holds. `lower.py` says which values a kernel wants, and where.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from nnc.schedule import fills, views
+from nnc.schedule.index import Index, Looked, Variable, add, constant, flatten, variable
+from nnc.schedule.kernel import Buffer, Kernel, Size, Space
+from nnc.schedule.naming import readable
+from nnc.schedule.products import Product
+from nnc.schedule.region import (
+    Accumulator,
+    Apply,
+    Condition,
+    Constant,
+    Coordinate,
+    Inside,
+    Load,
+    Node,
+    Reduce,
+    Runtime,
+)
+from nnc.tensor.ir import Op, Value
+from nnc.tensor.primitives import TABLE, Kind
+
+Coordinates = tuple[Index, ...]
+NEUTRAL = {
+    "sum": 0.0,
+    "prod": 1.0,
+    "max": -float("inf"),
+    "min": float("inf"),
+    "argmax": -float("inf"),
+    "argmin": float("inf"),
+}
+NEUTRAL_INTEGER = {"max": -(2**31), "min": 2**31 - 1, "argmax": -(2**31), "argmin": 2**31 - 1}
+TRUTH = {"any": False, "all": True}
+
+
+class Unsupported(Exception):
+    """A primitive that kernels cannot compute. `op` says which and where."""
+
+    def __init__(self, op: Op) -> None:
+        super().__init__(f"`{op.primitive}` cannot be compiled into a kernel")
+        self.op = op
+
+
+@dataclass(slots=True)
+class Lowering:
+    """The state of one kernel's lowering."""
+
+    kernel: Kernel
+    product: Product | None
+    variables: dict[str, Variable]
+    shapes: dict[Variable, int]
+    home: tuple[Index, ...]  # the coordinate along each domain axis
+    buffers: dict[Value, Buffer]
+    producers: dict[Value, Op]
+    known: dict[tuple[Value, Coordinates, tuple[Condition, ...]], Node] = field(default_factory=dict)
+    runtime: dict[str, Node] = field(default_factory=dict)
+
+    # --------------------------------------------------------------------------------------- what the run time knows
+
+    def number(self, what: str) -> Node:
+        """A scalar of the step: "count", "cursor", "step", "tile"."""
+        if what not in self.runtime:
+            self.runtime[what] = Runtime((), what, "i64", {}, what)
+        return self.runtime[what]
+
+    def order(self, indices: Index) -> tuple[Variable, ...]:
+        return self.sorted(indices.variables())
+
+    def sorted(self, variables: tuple[Variable, ...]) -> tuple[Variable, ...]:
+        # the shared index of a batched product is a scalar of the program, no axis of the tile
+        rank = {v: i for i, v in enumerate(self.variables.values()) if v is not self.variables.get("shared")}
+        return tuple(sorted((v for v in dict.fromkeys(variables) if v in rank), key=rank.__getitem__))
+
+    def union(self, *nodes: Node) -> tuple[Variable, ...]:
+        return self.sorted(tuple(v for node in nodes for v in node.dims))
+
+    # ----------------------------------------------------------------------------------------------------- values
+
+    def lower(self, value: Value, at: Coordinates, conditions: tuple[Condition, ...] = ()) -> Node:
+        """`value`'s element at coordinates `at` (the batch's first), read only where `conditions` hold."""
+        key = (value, at, conditions)
+        if key not in self.known:
+            self.known[key] = self._lower(value, at, conditions)
+        return self.known[key]
+
+    def _lower(self, value: Value, at: Coordinates, conditions: tuple[Condition, ...]) -> Node:
+        if value in self.buffers and value not in self.producers:
+            return self.load(value, at, conditions)
+        op = self.producers[value]
+        if op is self.kernel.anchor:
+            return self._accumulator(value)
+        row = TABLE[op.primitive]
+        match row.kind:
+            case Kind.POINTWISE:
+                args = tuple(self.lower(arg, aligned(arg, value, at), conditions) for arg in op.args)
+                return self.apply(op, args, readable(value))
+            case Kind.REDUCTION:
+                return self.reduce(op)
+            case Kind.SOURCE if op.primitive == "constant":
+                number = op["value"]
+                assert isinstance(number, bool | int | float)
+                return Constant((), readable(value), value.type.element, {}, number)
+            case Kind.SOURCE:
+                return Apply((), "samples", "f32", {}, "{0}.to(tl.float32)", (self.number("count"),))
+            case Kind.VIEW:
+                return views.lower(self, op, at, conditions)
+            case Kind.INDEX:
+                return self._index(op, at, conditions)
+            case _:
+                raise Unsupported(op)
+
+    def apply(self, op: Op, args: tuple[Node, ...], hint: str) -> Node:
+        row = TABLE[op.primitive]
+        form = row.triton
+        if not form:
+            raise Unsupported(op)
+        attributes = dict(op.attributes)
+        for name, attribute in attributes.items():
+            form = form.replace("{" + name + "}", _attribute(name, attribute))
+        return Apply(self.union(*args), hint, op.results[0].type.element, fills.pointwise(op, args), form, args)
+
+    def _accumulator(self, value: Value) -> Node:
+        rows, columns = self.variables["rows"], self.variables["columns"]
+        beyond = {v: 0.0 for v in (rows, columns) if v.padded}
+        return Accumulator((rows, columns), readable(value), "f32", beyond)
+
+    # ------------------------------------------------------------------------------------------------------ loads
+
+    def load(self, value: Value, at: Coordinates, conditions: tuple[Condition, ...]) -> Node:
+        buffer = self.buffers[value]
+        if buffer.space is Space.CONTROL:
+            return Apply((), "step", "i64", {}, "{0}", (self.number("step"),))
+        if buffer.space is Space.DATA:
+            at = (self.sample(at[0]), *at[1:])
+        shape = tuple(0 if isinstance(size, Size) else size for size in buffer.shape)
+        index = flatten(at, shape)
+        dims = self.order(index)
+        beyond = {v: 0.0 for v in dims if v.padded}
+        element = "f32" if buffer.element in ("bf16", "f16") else buffer.element
+        return Load(dims, readable(value), element, beyond, buffer, index, conditions)
+
+    def sample(self, row: Index) -> Index:
+        """Which row of the data set the batch's `row` is: through the epoch's order."""
+        order = Buffer("order", "i64", (Size(),), Space.CONTROL)
+        key = repr(("sample", row))
+        if key not in self.runtime:
+            index = add(variable(Looked(self.number("cursor"))), row)
+            dims = self.order(row)
+            self.runtime[key] = Load(dims, "sample", "i64", {v: 0.0 for v in dims if v.padded}, order, index)
+        node = self.runtime[key]
+        return variable(Looked(node, node.dims))
+
+    # -------------------------------------------------------------------------------------------------- reductions
+
+    def reduce(self, op: Op) -> Node:
+        """A reduction of what the tile holds, or, for a fold, of what one tile adds to it."""
+        operand = op.args[0]
+        assert self.kernel.operands is not None
+        axes = self.kernel.operands[op]
+        lead = int(operand.type.batched)
+        own = op["axes"]
+        assert isinstance(own, tuple)
+        reduced = {int(axis) + lead for axis in own if isinstance(axis, int)} | ({0} if lead and op["batch"] else set())
+        at = tuple(constant(0) if place is None else self.home[place] for place in axes)
+        node = self.lower(operand, at)
+        over = self.sorted(tuple(v for axis in reduced for v in at[axis].variables()))
+        row = TABLE[op.primitive]
+        for v in reversed(over):
+            node = self.neutral(op, node, v)
+            position = node.dims.index(v)
+            left = tuple(d for d in node.dims if d is not v)
+            beyond = {d: node.fills[d] for d in left if node.fills.get(d) == 0.0 and op.primitive == "sum"}
+            hint = op.result.hint if op.result.hint != op.primitive else f"{readable(operand)}_{op.primitive}"
+            node = Reduce(
+                left, hint, op.result.type.element, beyond, row.triton.replace("{axis}", str(position)), node, v
+            )
+        return node
+
+    def neutral(self, op: Op, node: Node, v: Variable) -> Node:
+        """`node` with what changes nothing beyond the end of `v`; spread over `v` first where it lacks it."""
+        if v not in node.dims:
+            node = Apply(self.sorted((*node.dims, v)), node.hint, node.element, {}, "{0}", (node,))
+        integer = node.element in ("i32", "i64", "u8")
+        fill: float | bool
+        if op.primitive in TRUTH:
+            fill = TRUTH[op.primitive]
+        else:
+            fill = NEUTRAL_INTEGER.get(op.primitive, NEUTRAL.get(op.primitive, 0)) if integer else NEUTRAL[op.primitive]
+        if not v.padded or node.fills.get(v) == float(fill):
+            return node
+        return self.masked(node, (), (v,), int(fill) if integer else fill)
+
+    def masked(
+        self, node: Node, conditions: tuple[Condition, ...], padding: tuple[Variable, ...], other: bool | int | float
+    ) -> Node:
+        """where(conditions hold and `padding` variables are inside, node, other). What follows reads the masked value
+        in place of the plain one, so that masks are not repeated."""
+        variables = [v for c in conditions for v in c.index.variables()] + list(padding)
+        inside = Inside(self.sorted(tuple(variables)), "inside", "bool", {}, conditions, padding)
+        filled = Constant((), "", node.element, {}, other)
+        beyond = node.fills | {v: float(other) for v in padding}
+        made = Apply(
+            self.union(inside, node), node.hint, node.element, beyond, "tl.where({0}, {1}, {2})", (inside, node, filled)
+        )
+        for key, known in self.known.items():
+            if known is node:
+                self.known[key] = made
+        return made
+
+    def either(self, conditions: tuple[Condition, ...], then: Node, otherwise: Node) -> Node:
+        """where(conditions hold, then, otherwise)"""
+        variables = tuple(v for c in conditions for v in c.index.variables())
+        inside = Inside(self.sorted(variables), "inside", "bool", {}, conditions, ())
+        form = "tl.where({0}, {1}, {2})"
+        return Apply(self.union(inside, then, otherwise), then.hint, then.element, {}, form, (inside, then, otherwise))
+
+    # ---------------------------------------------------------------------------------------------------- indexing
+
+    def _index(self, op: Op, at: Coordinates, conditions: tuple[Condition, ...]) -> Node:
+        value = op.result
+        match op.primitive:
+            case "arange":
+                return self.coordinate(at[-1])
+            case "row":
+                return self.coordinate(self.sample(at[0]))
+            case "one_hot":
+                index = self.lower(op.args[0], lead(op.args[0], value, at, 1), conditions)
+                return self._equal(index, at[-1], Constant((), "", "f32", {}, 1.0), value)
+            case "place":
+                g = self.lower(op.args[0], lead(op.args[0], value, at, 1), conditions)
+                index = self.lower(op.args[1], lead(op.args[1], value, at, 1), conditions)
+                return self._equal(index, at[-1], g, value)
+            case "gather":
+                table, ids = op.args
+                split = ids.type.rank + int(ids.type.batched)
+                found = self.lower(ids, at[:split], conditions)
+                return self.lower(table, (variable(Looked(found, found.dims)), *at[split:]), conditions)
+            case "pick":
+                return self._pick(op, at, conditions)
+            case _:
+                raise Unsupported(op)
+
+    def coordinate(self, index: Index) -> Node:
+        return Coordinate(self.order(index), "place", "i32", {}, index)
+
+    def _equal(self, index: Node, place: Index, then: Node, value: Value) -> Node:
+        """where(place == index, then, 0): no place beyond the end equals an index that is inside."""
+        here = self.coordinate(place)
+        same = Apply(
+            self.union(here, index),
+            f"is_{index.hint}",
+            "bool",
+            {v: 0.0 for v in here.dims if v.padded},
+            "{0} == {1}",
+            (here, index),
+        )
+        same = self.shared(("is", index, place), same)
+        zero = Constant((), "", value.type.element, {}, 0.0)
+        beyond = {v: 0.0 for v in here.dims if v.padded} | {v: 0.0 for v, fill in then.fills.items() if fill == 0.0}
+        return Apply(
+            self.union(same, then),
+            readable(value),
+            value.type.element,
+            beyond,
+            "tl.where({0}, {1}, {2})",
+            (same, then, zero),
+        )
+
+    def shared(self, key: object, node: Node) -> Node:
+        return self.runtime.setdefault(repr(key), node)
+
+    def _pick(self, op: Op, at: Coordinates, conditions: tuple[Condition, ...]) -> Node:
+        x, index = op.args
+        value = op.result
+        assert self.kernel.operands is not None
+        found = self.lower(index, lead(index, value, at, 0), conditions)
+        if op not in self.kernel.operands:
+            return self.lower(x, (*lead(x, value, at, -1), variable(Looked(found, found.dims))), conditions)
+        place = self.kernel.operands[op][-1]
+        assert place is not None
+        (over,) = self.home[place].variables()
+        node = self._equal(found, self.home[place], self.lower(x, (*at, self.home[place]), conditions), value)
+        left = tuple(d for d in node.dims if d is not over)
+        form = f"tl.sum({{0}}, axis={node.dims.index(over)})"
+        return Reduce(
+            left,
+            readable(value),
+            value.type.element,
+            {v: node.fills[v] for v in left if v in node.fills},
+            form,
+            node,
+            over,
+        )
+
+
+def aligned(operand: Value, result: Value, at: Coordinates) -> Coordinates:
+    """Where a pointwise op reads its operand for the element of its result at `at`: NumPy's broadcasting."""
+    shift = int(result.type.batched)
+    sample = at[shift:]
+    own = sample[len(sample) - operand.type.rank :] if operand.type.rank else ()
+    spread = tuple(constant(0) if size == 1 else c for size, c in zip(operand.type.shape, own, strict=True))
+    return (at[0], *spread) if operand.type.batched else spread
+
+
+def lead(operand: Value, result: Value, at: Coordinates, dropped: int) -> Coordinates:
+    """The leading coordinates of `at` for an operand of `_index`, without the `dropped` last axes."""
+    kept = at[: len(at) - dropped] if dropped > 0 else at
+    return kept[1:] if result.type.batched and not operand.type.batched else kept
+
+
+def _attribute(name: str, attribute: object) -> str:
+    if name == "element":
+        return {
+            "f64": "tl.float64",
+            "f32": "tl.float32",
+            "i64": "tl.int64",
+            "i32": "tl.int32",
+            "u8": "tl.uint8",
+            "bool": "tl.int1",
+            "f16": "tl.float16",
+            "bf16": "tl.bfloat16",
+        }[str(attribute)]
+    return (
+        f'float("{attribute}")'
+        if isinstance(attribute, float) and attribute in (float("inf"), -float("inf"))
+        else repr(attribute)
+    )
