@@ -12,10 +12,13 @@ from benchmarks.workloads import BATCH, Workload
 
 
 def network(sizes: tuple[int, ...]) -> nn.Sequential:
-    """Linear layers with relu between; the loss takes logits."""
+    """Linear layers with relu between, started as Keras starts them, so that losses compare; the loss takes logits."""
     layers: list[nn.Module] = []
     for inputs, outputs in pairwise(sizes):
-        layers += [nn.Linear(inputs, outputs), nn.ReLU()]
+        linear = nn.Linear(inputs, outputs)
+        nn.init.xavier_uniform_(linear.weight)
+        nn.init.zeros_(linear.bias)
+        layers += [linear, nn.ReLU()]
     return nn.Sequential(*layers[:-1])
 
 
