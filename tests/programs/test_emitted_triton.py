@@ -1,0 +1,57 @@
+"""Emitted modules as a whole: each program's steps run from the launch list alone, under guard, beside float64."""
+
+import pytest
+
+from nnc.pipeline import compile
+from tests.emit.lint import lint
+from tests.programs.harness import (
+    check_against_float64,
+    check_extreme,
+    check_kernels,
+    check_results,
+    fitted,
+    model_of,
+    run_interpreted,
+)
+from tests.programs.references import REFERENCES
+
+NAMES = tuple(REFERENCES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_lint(name: str) -> None:
+    assert lint(compile(REFERENCES[name].path).text) == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_torch_path_is_float64_autograd(name: str) -> None:
+    reference, cls = REFERENCES[name], model_of(name)
+    for samples, batch in reference.sizes:
+        model = fitted(cls, reference, samples, batch, "torch", guard=True)
+        check_against_float64(name, cls, model, samples, batch)
+        check_results(name, model, 2 * samples + 1, batch)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_kernels_are_float64_autograd(name: str) -> None:
+    run_interpreted(f"from tests.programs.harness import check_interpreted\ncheck_interpreted({name!r})")
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("name", NAMES)
+def test_kernels_on_a_gpu_are_float64_autograd(name: str) -> None:
+    check_kernels(name, "cuda")
+
+
+def test_extreme_logits_on_the_torch_path() -> None:
+    check_extreme(model_of("digits"), "torch")
+
+
+def test_extreme_logits_in_kernels() -> None:
+    code = "from tests.programs.harness import check_extreme, model_of\ncheck_extreme(model_of('digits'), 'triton')"
+    run_interpreted(code)
+
+
+@pytest.mark.gpu
+def test_extreme_logits_on_a_gpu() -> None:
+    check_extreme(model_of("digits"), "triton", "cuda")
