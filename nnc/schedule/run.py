@@ -1,7 +1,7 @@
 """The schedule of a model: every step's kernels, buffers and order, and the layout of the flat buffers.
 
 In: an elaborated model with its steps' programs, simplified. Out: `Schedule`. It decides nothing itself: it calls
-`normalise`, `fuse`, `materialise`, `layout`, `assign` and `memory` in turn, and has `verify` look over what comes of it.
+`normalise`, `fuse`, `materialise`, `layout`, `assign` and `memory` in turn, and has `verify` check what comes of it.
 """
 
 from __future__ import annotations

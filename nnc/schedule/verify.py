@@ -1,7 +1,7 @@
 """Checks that a step's schedule is sound: every read finds what it asks for, where and when it asks for it.
 
-In: a `StepSchedule`. Out: nothing, or an `InvalidSchedule` that names the kernel; that is a fault of the compiler, never
-of a user. It follows what lies in each buffer from kernel to kernel; it does not ask whether the ops are the right ones.
+In: a `StepSchedule`. Out: nothing, or an `InvalidSchedule` that names the kernel; that is a fault of the compiler,
+never of a user. It follows what lies in each buffer from kernel to kernel; whether the ops are right it does not ask.
 """
 
 from __future__ import annotations
