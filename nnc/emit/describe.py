@@ -6,6 +6,7 @@ and the comment with the lines of the source that a kernel implements.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 
 from nnc.base.source import Span
@@ -48,7 +49,11 @@ def docstring(kernel: Kernel) -> str:
     folds = [buffer_name(write.buffer) + shape(write.value) for write in kernel.writes if write.fold is not None]
     if folds:
         lines.append(f"partials of this row tile: {', '.join(folds)}")
-    return "\n".join(lines)
+    return wrapped(lines)
+
+
+def wrapped(lines: Sequence[str]) -> str:
+    return "\n".join(part for line in lines for part in textwrap.wrap(line, WIDTH, break_long_words=False))
 
 
 def _expression(value: Value, names: dict[Value, str], producers: dict[Value, Op]) -> str:

@@ -103,7 +103,7 @@ def _docstring(kernel: Kernel, advances: bool) -> str:
     parts = [f"{', '.join(lines)} from their partials, in tile order"] if lines else []
     parts += [f"sums += {', '.join(sums)}"] if sums else []
     parts += ["the next batch"] if advances else []
-    return "; ".join(parts)
+    return describe.wrapped(["; ".join(parts)])
 
 
 def _fold(printer: TilePrinter, partials: Buffer, fold: str, writes: list[Write], tiles: str) -> tuple[list[str], int]:
