@@ -5,6 +5,7 @@ from __future__ import annotations
 from nnc import __version__
 from nnc.emit import describe
 from nnc.emit.collect import Functions
+from nnc.emit.tidy import wrapped
 from nnc.schedule.cost import arena_bytes, step_cost
 from nnc.schedule.kernel import Kernel, Schedule
 from nnc.tensor.program import Model
@@ -28,7 +29,7 @@ def docstring(schedule: Schedule, functions: Functions) -> list[str]:
     model = schedule.model
     title = (model.documentation.strip().split("\n") or [""])[0] or "a model"
     name = describe.file_name(model.source.path)
-    lines = [f'"""{model.name}: {_safe(title)} Compiled by nnc {__version__} from {name}.', ""]
+    lines = [*wrapped(f'"""{model.name}: {_safe(title)} Compiled by nnc {__version__} from {name}.'), ""]
     lines += _parameters(schedule)
     step = functions.steps.get("train") or functions.steps["predict"]
     batch = model.settings.batch_size

@@ -13,6 +13,7 @@ from nnc.emit import describe, headers, helpers, tables
 from nnc.emit.collect import Functions, StepText
 from nnc.emit.collect import run as collect
 from nnc.emit.kernels import KernelText
+from nnc.emit.tidy import wrapped
 from nnc.emit.writer import WIDTH, Group, call, collection, lay_out, mapping
 from nnc.schedule.kernel import Schedule
 
@@ -144,7 +145,8 @@ def _class(schedule: Schedule) -> list[str]:
         "reports": collection(reports),
         "defaults, steps": "DEFAULTS, STEPS",
     }
-    lines = [f"class {model.name}(Model):", f'    """{headers.signature(model)}"""', ""]
+    documentation = wrapped(f'"""{headers.signature(model)}"""', indent=4)
+    lines = [f"class {model.name}(Model):", *(f"    {line}" for line in documentation), ""]
     for name, value in attributes.items():
         if isinstance(value, Group):
             lines += lay_out(Group(f"{name} = ", value.items, value.brackets), 1)

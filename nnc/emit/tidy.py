@@ -7,10 +7,15 @@ from __future__ import annotations
 
 import ast
 import re
+import textwrap
 from collections.abc import Sequence
+from itertools import pairwise
+
+from nnc.emit.writer import call, lay_out
 
 WIDTH = 120
 _INDENT = " " * 4
+_CONVERSION = re.compile(r"\.to\([\w.]+\)$")
 _EFFECTS = re.compile(r"tl\.(store|atomic_\w+|debug_barrier|device_\w+|static_\w+|inline_\w+)$")
 
 
@@ -29,8 +34,12 @@ def docstring_lines(text: str) -> list[str]:
     escaped = text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
     if escaped.endswith('"'):
         escaped = escaped[:-1] + '\\"'
-    first, *rest = f'"""{escaped}"""'.split("\n")
-    return [_INDENT + first, *(_INDENT + line.strip() if line.strip() else "" for line in rest)]
+    return [_INDENT + row if row else "" for row in wrapped(f'"""{escaped}"""', len(_INDENT))]
+
+
+def wrapped(text: str, indent: int = 0) -> list[str]:
+    """The text's lines, those broken between words that are too long for the page at this indent."""
+    return [part for row in text.split("\n") for part in textwrap.wrap(row.strip(), WIDTH - indent) or [""]]
 
 
 def live_lines(lines: Sequence[str], head: int) -> list[str]:
@@ -52,9 +61,32 @@ def live_lines(lines: Sequence[str], head: int) -> list[str]:
             first -= 1
         kept[first : last.end_lineno] = [] if _has_siblings(function, last) else [" " * last.col_offset + "pass"]
     body = [line for at, line in enumerate(kept) if at < head or line or (at > head and kept[at - 1])]
+    body = [*body[:head], *(part for line in body[head:] for part in broken(line))]
     while not body[-1]:
         body.pop()
     return body if len(body) > head else [*body, _INDENT + "pass"]
+
+
+def broken(line: str) -> list[str]:
+    """A statement's line, broken within the last of its outermost calls if it is too long and there is one."""
+    if len(line) <= WIDTH:
+        return [line]
+    text = line.lstrip()
+    tail = _CONVERSION.search(text)
+    end = tail.start() if tail else len(text)
+    if text[:end][-1] != ")":
+        return [line]
+    depth, start, commas = 0, end - 1, [end - 1]
+    for start in reversed(range(end)):
+        depth += (text[start] in ")]}") - (text[start] in "([{")
+        if depth == 0:
+            break
+        if text[start] == "," and depth == 1:
+            commas.append(start)
+    places = [start, *reversed(commas)]
+    items = [text[a + 1 : b].strip() for a, b in pairwise(places)]
+    indent = (len(line) - len(text)) // len(_INDENT)
+    return lay_out(call(text[:start], *items), indent, text[end:])
 
 
 def parsed_function(lines: Sequence[str]) -> ast.FunctionDef:
