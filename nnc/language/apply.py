@@ -103,8 +103,11 @@ def _call_defined(
     signature = target.definition.signature
     tensor_names = names_of(signature.tensors)
     names_tensor = any(argument.name is not None and argument.name.text in tensor_names for argument in given)
+    is_bare = not given and piped is None and target.makes_layer  # `Flatten()`, as a layer that has configuration
     is_applied = signature.has_tensors and (
-        not signature.has_configuration or names_tensor or any(holds_tensor(argument.value) for argument in given)
+        (not signature.has_configuration and not is_bare)
+        or names_tensor
+        or any(holds_tensor(argument.value) for argument in given)
     )
     if not is_applied:
         return configured(ctx, target, given, node.span, frame)

@@ -20,7 +20,7 @@ from nnc.language.values import Anything, Configured, Defined, Poisoned, Tensor
 from nnc.syntax import tree
 from nnc.tensor.build import Builder
 from nnc.tensor.ir import Attribute
-from nnc.tensor.program import Application, Parameter, State
+from nnc.tensor.program import Application, Binding, Parameter, State
 from nnc.tensor.types import TypeMismatch
 
 Mode = Literal["train", "evaluate", "predict"]
@@ -62,6 +62,9 @@ class Elaboration(ABC):
     """One program under construction.
 
     parameters:   the values of the parameters met so far, by path.
+    bindings:     what the program's parameters are, in their order.
+    states:       the states met so far, by path, as the body that runs next reads them; `renewed`: those that changed.
+    penalties:    what is added to the loss; `penalised` are the places of those that count once.
     applications: the children of the application under way, innermost list last.
     origins:      what a value depends on: "input", "target", and "prediction" for what is trained.
     outputs:      the results of the model.
@@ -75,6 +78,11 @@ class Elaboration(ABC):
     trail: list[Use] = field(default_factory=list)
     scope: tuple[str, ...] = ()
     parameters: dict[str, Tensor] = field(default_factory=dict)
+    bindings: list[Binding] = field(default_factory=list)
+    states: dict[str, Tensor] = field(default_factory=dict)
+    renewed: set[str] = field(default_factory=set)
+    penalties: list[tuple[Tensor, Span]] = field(default_factory=list)
+    penalised: set[tuple[object, ...]] = field(default_factory=set)
     applications: list[list[Application]] = field(default_factory=lambda: [[]])
     origins: dict[Tensor, frozenset[str]] = field(default_factory=dict)
     outputs: set[Tensor] = field(default_factory=set)

@@ -111,7 +111,6 @@ class _Run:
         self.choice = choice
         self.ctx = Elaborator(reporter, mode, Builder(f"{mode}_{choice.model.name.text}"), registry)
         self.frame = Frame(home, "train", Place(()))
-        self.bindings: list[Binding] = []
         self.inputs: list[Port] = []
         self.targets: list[Port] = []
         self.results: list[Port] = []
@@ -141,7 +140,7 @@ class _Run:
             self.training = train_block(self.ctx, self.choice.train, self.frame, weight)
 
     def _parameter(self, role: Role, name: str, type: TensorType, span: Span) -> Tensor:
-        self.bindings.append(Binding(role, name))
+        self.ctx.bindings.append(Binding(role, name))
         return self.ctx.builder.parameter(type, name, span)
 
     def _port(self, role: Role, name: tree.Name, written: tree.TypeExpr, frame: Frame) -> Port:
@@ -213,8 +212,7 @@ class _Run:
 
     def program(self, outputs: Mapping[Binding, Tensor]) -> Program:
         function, self.renamed = renamed(self.ctx.builder.finish(tuple(outputs.values())), self.ctx.named)
-        bindings = [*self.bindings, *(Binding(Role.PARAMETER, path) for path in self.ctx.parameters)]
-        return Program(function, tuple(bindings), tuple(outputs))
+        return Program(function, tuple(self.ctx.bindings), tuple(outputs))
 
 
 def _elaborate(home: FileScope, reporter: Reporter, choice: Choice) -> Model | None:
@@ -236,7 +234,9 @@ def _elaborate(home: FileScope, reporter: Reporter, choice: Choice) -> Model | N
 def _accumulators(run: _Run | None) -> Program | None:
     if run is None or run.training is None:
         return None
-    return run.program({Binding(Role.ACCUMULATOR, name): value for name, value in run.training.accumulators.items()})
+    sums = {Binding(Role.ACCUMULATOR, name): value for name, value in run.training.accumulators.items()}
+    states = {Binding(Role.STATE, path): run.ctx.states[path] for path in run.ctx.states if path in run.ctx.renewed}
+    return run.program(sums | states)
 
 
 def _assemble(home: FileScope, choice: Choice, registry: Registry, runs: Mapping[Mode, _Run]) -> Model:
@@ -256,7 +256,7 @@ def _assemble(home: FileScope, choice: Choice, registry: Registry, runs: Mapping
         targets=tuple(first.targets),
         results=tuple(first.results),
         parameters=tuple(registry.parameters[path] for path in first.ctx.parameters),
-        states=(),
+        states=tuple(registry.states[path] for path in first.ctx.states),
         applications=() if root is None else root.children,
         loss=None if training is None or training.loss is None else first.renamed.get(training.loss, training.loss),
         train=train,

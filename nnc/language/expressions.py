@@ -314,9 +314,10 @@ def _of_layer(ctx: Elaboration, layer: Configured, node: tree.Attribute) -> Anyt
     """A parameter or a configuration value of a layer."""
     name = node.name.text
     if layer.path is not None:
-        parameter = ctx.parameters.get(".".join((*layer.path, name)))
-        if parameter is not None:
-            return parameter
+        path = ".".join((*layer.path, name))
+        held = ctx.parameters.get(path) or ctx.states.get(path)
+        if held is not None:
+            return held
     whole = configure(ctx, layer)
     if name in whole:
         return whole[name]

@@ -15,7 +15,7 @@ from nnc.language.scope import Frame
 from nnc.language.values import Anything, Tensor, describe, is_applicable, is_number, spell
 from nnc.syntax import tree
 from nnc.tensor.ir import Function
-from nnc.tensor.program import Parameter
+from nnc.tensor.program import Binding, Parameter, Role
 from nnc.tensor.types import Shape, TensorType
 
 
@@ -100,6 +100,7 @@ def parameter(ctx: Elaboration, node: tree.ParamStmt, type: TensorType, frame: F
     with ctx.builder.at(span, ctx.scope):
         value = ctx.builder.parameter(type, name, span)
     ctx.parameters[path] = value
+    ctx.bindings.append(Binding(Role.PARAMETER, path))
     ctx.origins[value] = frozenset(("prediction",))
     return value
 

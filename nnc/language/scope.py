@@ -32,6 +32,7 @@ class Frame:
     body:   what kind of block it is; a comprehension shares the frame around it.
     place:  where layers that are made now take their names from.
     owner:  the layer whose body this is: its parameters go there.
+    states: the paths of a layer's states, by name.
     dropped: names of optimizer states that are absent; setting them is left out.
     """
 
@@ -41,6 +42,7 @@ class Frame:
     around: Frame | None = None
     owner: Configured | None = None
     names: dict[str, Binding] = field(default_factory=dict)
+    states: dict[str, str] = field(default_factory=dict)
     dropped: set[str] = field(default_factory=set)
 
     def bind(self, name: str, value: Anything, span: Span) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import assert_never
 
-from nnc.language import lists
+from nnc.language import carry, lists
 from nnc.language.context import Elaboration
 from nnc.language.initialize import parameter
 from nnc.language.naming import Place
@@ -65,11 +65,14 @@ def _statement(ctx: Elaboration, statement: tree.Statement, frame: Frame, hints:
         case tree.Assert():
             _assert(ctx, statement, frame)
         case tree.Penalty():
-            raise ctx.unsupported("`penalty` is", statement.span)
+            carry.penalty(ctx, statement, frame)
         case tree.Scan():
             raise ctx.unsupported("`scan` is", statement.span)
         case tree.StateStmt():
-            raise ctx.unsupported("`state` in a layer is", statement.span)
+            frame.place = Place(frame.place.path[:-1])
+            held = carry.state(ctx, statement, frame)
+            remember(ctx, frame, held, statement.name.text)
+            frame.bind(statement.name.text, held, statement.name.span)
         case tree.TargetStmt():
             raise ctx.fail("E0506", "a `target` belongs to a `train` block", statement.span)
         case _:
@@ -78,9 +81,7 @@ def _statement(ctx: Elaboration, statement: tree.Statement, frame: Frame, hints:
 
 def assign(ctx: Elaboration, node: tree.Assign, frame: Frame, hints: Mapping[str, str]) -> Anything:
     """`names = value`. A layer assigned alone takes the name."""
-    first = node.names[0].text
-    if node.names[0].primed:
-        raise ctx.unsupported("`state` in a layer is", node.span)
+    first = node.names[0].base
     hint = hints.get(first, first) if len(node.names) == 1 and first != "_" else ""
     value = ctx.evaluate(node.value, frame, hint)
     if isinstance(value, Configured) and value.place is frame.place and value.path is None:
@@ -88,7 +89,9 @@ def assign(ctx: Elaboration, node: tree.Assign, frame: Frame, hints: Mapping[str
     lists.unpack(ctx, node.names, value, frame, node.span)
     for name in node.names:
         binding = frame.names.get(name.text)
-        if binding is not None:
+        if binding is not None and name.primed:
+            frame.bind(name.text, carry.renew(ctx, name, binding.value, frame, node.value.span), name.span)
+        elif binding is not None:
             remember(ctx, frame, binding.value, name.text)
     return value
 

@@ -58,7 +58,7 @@ def train_block(ctx: Elaboration, node: tree.Train, frame: Frame, weight: Tensor
             settings.setdefault(str(name), statement)
         elif not isinstance(statement, tree.TargetStmt):
             _guarded(ctx, partial(run, ctx, tree.Block((statement,), statement.span), frame, {}))
-    for name, statement in settings.items():
+    for name, statement in sorted(settings.items(), key=lambda item: item[0] != LOSS):  # penalties follow the loss
         found.spans[name] = statement.value.span
         _guarded(ctx, partial(_setting, ctx, name, statement, frame, found, weight))
     _check_present(ctx, node, settings)
@@ -100,6 +100,7 @@ def _setting(ctx: Elaboration, name: str, node: tree.Assign, frame: Frame, found
     if name == OPTIMIZER and ctx.mode != "train":
         return
     frame.place = Place((name,))
+    states, renewed = dict(ctx.states), set(ctx.renewed)
     value = ctx.evaluate(node.value, frame, name)
     if name == OPTIMIZER:
         written = " ".join(span.text.split())
@@ -107,6 +108,7 @@ def _setting(ctx: Elaboration, name: str, node: tree.Assign, frame: Frame, found
     elif name == LOSS:
         _loss(ctx, value, span, found, weight)
     elif name == METRICS:
+        ctx.states, ctx.renewed = states, renewed  # a metric changes none
         _metrics(ctx, value, span, found, weight)
     else:
         setting = PLAIN[name]
@@ -140,6 +142,10 @@ def _loss(ctx: Elaboration, value: Anything, span: Span, found: Training, weight
             found.reports.append(Report(key, key, COUNT))
     if poisoned:
         raise Poisoned
+    for each, place in ctx.penalties:
+        total, mean = _penalty(ctx, each, place, count)
+        totals.append(total)
+        means.append(mean)
     found.loss = _added(ctx, means, span, LOSS)
     found.accumulators = {LOSS: _added(ctx, totals, span, "loss_sum"), **found.accumulators}
     found.reports.insert(0, Report(LOSS, LOSS, COUNT))
@@ -166,6 +172,14 @@ def _term(ctx: Elaboration, value: Anything, span: Span, weight: Tensor, count: 
         return ctx.op("mul", [mean, count], span, hint="loss_sum"), mean
     total = _weighted(ctx, value, weight, span, "loss_sum")
     return total, ctx.op("div", [total, count], span, hint=LOSS)
+
+
+def _penalty(ctx: Elaboration, value: Tensor, span: Span, count: Tensor) -> tuple[Tensor, Tensor]:
+    """A penalty times the number of samples, and its mean over them; sample weights do not touch it."""
+    if not value.type.batched:
+        return ctx.op("mul", [value, count], span, hint="penalty_sum"), value
+    total = ctx.op("sum", [value], span, {"axes": (), "batch": True}, "penalty_sum")
+    return total, ctx.op("div", [total, count], span, hint="penalty")
 
 
 def _numbers(ctx: Elaboration, value: Anything, span: Span, what: str, code: str) -> Tensor:

@@ -121,7 +121,6 @@ layer both(x: float[...]) -> (first, second: float[...]) {
         ("y = x.first", ["E0306"]),
         ("y = x + uniform([3])", ["E0901"]),
         ("y = [s for s in x]", ["E0901"]),
-        ("penalty sum(x)\ny = x", ["E0901"]),
         ("y = cumsum(x)", ["E0901"]),
     ],
 )

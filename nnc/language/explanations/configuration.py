@@ -5,6 +5,20 @@ from __future__ import annotations
 from nnc.base.diagnostic import Explanation
 from nnc.language.explanations.example import in_model, whole
 
+
+def _counter(code: str, title: str, explanation: str, failing: str, fixed: str) -> Explanation:
+    """An example of statements in the body of a layer."""
+
+    def text(body: str) -> str:
+        return (
+            f"layer Count(x: float[D]) -> y {{\n{body}    y = 2 * x\n}}\n\n"
+            "model Net(x: float[8]) -> y: float[4] {\n    y = x |> Count |> Dense(4)\n}\n\n"
+            "train Net {\n    loss = sum(y)\n    optimizer = SGD\n}\n"
+        )
+
+    return Explanation(code, title, explanation, text(failing), text(fixed))
+
+
 TABLE: tuple[Explanation, ...] = (
     in_model(
         "E0401",
@@ -123,6 +137,34 @@ TABLE: tuple[Explanation, ...] = (
         "A program has a `model`; where it has several, one is named.",
         "const WIDTH = 3\n",
         "model Net(x: float[8]) -> y: float[4] {\n    y = x |> Dense(4)\n}\n",
+    ),
+    _counter(
+        "E0416",
+        "a new value of what is no state",
+        "`name' = value` sets what a state is after the step, and the state is declared in the same body.",
+        "    calls' = mean(x, batch = true)\n",
+        "    state calls = 0\n    calls' = mean(x, batch = true)\n",
+    ),
+    _counter(
+        "E0417",
+        "a state that differs from sample to sample",
+        "A state is one for all samples: its new value is a constant, a parameter, or reduced over the batch.",
+        "    state average: float[D] = zeros\n    average' = 0.9 * average + 0.1 * x\n",
+        "    state average: float[D] = zeros\n    average' = 0.9 * average + 0.1 * mean(x, axis = [], batch = true)\n",
+    ),
+    _counter(
+        "E0418",
+        "a state's value of another type",
+        "A state keeps its type: what it starts at, and each new value, broadcasts to it.",
+        "    state average: float[D] = zeros\n    average' = mean(x[1:], axis = [], batch = true)\n",
+        "    state average: float[D] = zeros\n    average' = mean(x, axis = [], batch = true)\n",
+    ),
+    _counter(
+        "E0419",
+        "a penalty that is no number",
+        "A penalty is added to the loss: a number for each sample, averaged over the batch, or one number in all.",
+        "    penalty 0.01 * x ^ 2\n",
+        "    penalty 0.01 * sum(x ^ 2)\n",
     ),
     in_model(
         "E0901",
