@@ -90,10 +90,9 @@ def _step(schedule: Schedule, step: StepSchedule, made: Style, collector: _Colle
     own = {function.kernel: function for function in torch.functions}
     launches: list[KernelText] = []
     calls: list[tuple[str, tuple[str, ...]]] = []
-    finishes = [kernel for kernel in step.kernels if kernel.kind is KernelKind.FINISH]
-    texts = [_kernel(schedule, step, kernel, finishes, made) for kernel in step.kernels]
+    texts = [_kernel(schedule, step, kernel, made) for kernel in step.kernels]
     kernels: list[Kernel | None] = list(step.kernels)
-    if not finishes:
+    if step.closing is None:
         texts.append(finish_text(Kernel("advance", KernelKind.FINISH, (), (), ()), True, step.name == "train"))
         kernels.append(None)
     for number, (kernel, text) in enumerate(zip(kernels, texts, strict=True)):
@@ -116,13 +115,13 @@ def _renamed(text: str, name: str) -> str:
     return _FUNCTION.sub(f"def {name}(", text, count=1)
 
 
-def _kernel(schedule: Schedule, step: StepSchedule, kernel: Kernel, finishes: list[Kernel], made: Style) -> KernelText:
+def _kernel(schedule: Schedule, step: StepSchedule, kernel: Kernel, made: Style) -> KernelText:
     match kernel.kind:
         case KernelKind.PRODUCT:
             return product_text(kernel, made)
         case KernelKind.REGION:
             return region_text(kernel, made)
         case KernelKind.FINISH:
-            return finish_text(kernel, kernel is finishes[-1], step.name == "train")
+            return finish_text(kernel, kernel is step.closing, step.name == "train")
         case KernelKind.UPDATE:
-            return update_text(kernel, schedule.layout.size, bool(finishes))
+            return update_text(kernel, schedule.layout.size, step.closing is not None)

@@ -211,9 +211,13 @@ def _name(state: Assignment, group: Group, writes: tuple[Write, ...]) -> str:
     fusion = state.plan.fusion
     scored = [g.index for f, g in fusion.fold.items() if any(b.space is Space.SUMS for b in state.bound.get(f, ()))]
     stored = [write.value for write in writes if write.fold is None] or [writes[-1].value]
-    scope = stored[-1].scope[:-1] or stored[-1].scope or (group.ops[0].results[0].scope or (stored[-1].hint,))[:1]
+    scope = stored[-1].scope[:-1] or stored[-1].scope or _first_scope(group) or (stored[-1].hint,)
     part = "loss" if group.index in scored else "backward" if scored and group.index > min(scored) else "forward"
     return state.names.fresh(f"{'_'.join(scope)}_{part}")
+
+
+def _first_scope(group: Group) -> tuple[str, ...]:
+    return group.ops[0].results[0].scope[:1] if group.ops else ()
 
 
 def _spans(ops: tuple[Op, ...]) -> tuple[Span, ...]:

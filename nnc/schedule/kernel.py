@@ -143,7 +143,14 @@ class StepSchedule:
     kernels: tuple[Kernel, ...]
     placement: dict[Value, Buffer]
     arena: tuple[tuple[Buffer, int, int], ...]
-    advances: bool = True  # whether finish moves on to the next batch
+
+    @property
+    def closing(self) -> Kernel | None:
+        """The finish that only the update follows, if there is one: it can move on to the next batch."""
+        for kernel in reversed(self.kernels):
+            if kernel.kind is not KernelKind.UPDATE:
+                return kernel if kernel.kind is KernelKind.FINISH else None
+        return None
 
 
 @dataclass(frozen=True, slots=True)

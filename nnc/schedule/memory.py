@@ -16,17 +16,23 @@ from nnc.tensor.primitives import TABLE, Kind
 
 def order(kernels: tuple[Kernel, ...]) -> tuple[Kernel, ...]:
     """Kernels in an order that respects who reads what, those first that need no new memory."""
-    makes = {write.value: kernel for kernel in kernels for write in kernel.writes}
+    makes: dict[Value, Kernel] = {}
+    folds: dict[Value, Kernel] = {}  # what leaves a value's partials
+    for kernel in kernels:
+        for write in kernel.writes:
+            is_partial = write.fold is not None and kernel.kind is not KernelKind.FINISH
+            (folds if is_partial else makes)[write.value] = kernel
     waits: dict[Kernel, set[Kernel]] = {}
     for kernel in kernels:
-        waits[kernel] = {makes[value] for value, _ in kernel.reads if value in makes and makes[value] is not kernel}
+        found = {(folds if makes.get(value) is kernel else makes).get(value) for value, _ in kernel.reads}
+        waits[kernel] = {maker for maker in found if maker is not None and maker is not kernel}
     for kernel in kernels:  # a state's new value is written only when all have read the old
         for write in kernel.writes:
             if write.buffer.space is Space.STATE:
                 readers = {k for k in kernels for _, buffer in k.reads if buffer.path == write.buffer.path}
                 waits[kernel] |= {reader for reader in readers if reader is not kernel and kernel not in waits[reader]}
     for kernel in kernels:
-        if kernel.kind is KernelKind.UPDATE or (kernel.kind is KernelKind.FINISH and kernel is _last_finish(kernels)):
+        if kernel.kind is KernelKind.UPDATE or (kernel.kind is KernelKind.FINISH and kernel is _closing(kernels)):
             waits[kernel] |= {k for k in kernels if k.kind is not KernelKind.UPDATE and k is not kernel}
     placed: list[Kernel] = []
     left = list(kernels)
@@ -38,8 +44,17 @@ def order(kernels: tuple[Kernel, ...]) -> tuple[Kernel, ...]:
     return tuple(placed)
 
 
-def _last_finish(kernels: tuple[Kernel, ...]) -> Kernel | None:
-    return next((kernel for kernel in reversed(kernels) if kernel.kind is KernelKind.FINISH), None)
+def _closing(kernels: tuple[Kernel, ...]) -> Kernel | None:
+    """The last finish whose numbers the update alone may read: all others can run before it."""
+    read = {value for kernel in kernels if kernel.kind is not KernelKind.UPDATE for value, _ in _whole(kernel)}
+    finishes = [kernel for kernel in kernels if kernel.kind is KernelKind.FINISH]
+    return next((k for k in reversed(finishes) if not read & {write.value for write in k.writes}), None)
+
+
+def _whole(kernel: Kernel) -> list[tuple[Value, Buffer]]:
+    """What a kernel reads that is whole, partials left out."""
+    folded = {write.value for write in kernel.writes if write.fold is not None}
+    return [(value, buffer) for value, buffer in kernel.reads if value not in folded]
 
 
 def _makes_memory(kernel: Kernel) -> bool:

@@ -134,15 +134,10 @@ def _check_lifetimes(step: StepSchedule) -> None:
 
 
 def _check_order(kernels: tuple[Kernel, ...]) -> None:
-    """The update is last; the last finish, which moves on to the next batch, has only the update after it."""
-    kinds = [kernel.kind for kernel in kernels]
-    finish = max((place for place, kind in enumerate(kinds) if kind is KernelKind.FINISH), default=len(kinds))
-    for place, kernel in enumerate(kernels):
+    """The update is last."""
+    for kernel in kernels[:-1]:
         if kernel.kind is KernelKind.UPDATE:
-            if place != len(kernels) - 1:
-                raise _fail(kernel, "kernels follow the update")
-        elif place > finish:
-            raise _fail(kernel, "it comes after the finish that moves on to the next batch")
+            raise _fail(kernel, "kernels follow the update")
 
 
 _WRITTEN = {
