@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from nnc.schedule.finite import is_finite
 from nnc.schedule.index import Variable
 from nnc.schedule.region import Constant, Node
 from nnc.tensor.ir import Op
@@ -42,7 +43,9 @@ def _one(op: Op, args: Sequence[Node], variable: Variable) -> float | None:
         else:
             known.append(None)
     match op.primitive, known:
-        case "mul", _ if 0.0 in known:
+        case ("mul", [0.0, None]) if is_finite(args[1], variable):
+            return 0.0
+        case ("mul", [None, 0.0]) if is_finite(args[0], variable):
             return 0.0
         case "div", [0.0, None] if variable not in args[1].dims:
             return 0.0

@@ -1,7 +1,7 @@
 """A kernel's tile: what its template's hooks load, or a generated kernel computes, and what is stored.
 
-In: a kernel of the schedule. Out: its `Region`. Hooks of a template and generated kernels are lowered alike. Which ops a
-kernel has was decided before; nothing is chosen here.
+In: a kernel of the schedule. Out: its `Region`. Hooks of a template and generated kernels are lowered alike. Which ops
+a kernel has was decided before; nothing is chosen here.
 """
 
 from __future__ import annotations
@@ -144,7 +144,7 @@ def _store(lowering: Lowering, write: Write) -> Store:
     if buffer.space is Space.OUTPUT and value.type.batched:
         at = (add(variable(Looked(lowering.number("cursor"))), at[0]), *at[1:])
     shape = _shape(list(buffer.shape))
-    return Store(buffer, flatten(at, shape), node, accumulate=buffer.space is Space.SUMS)
+    return Store(buffer, flatten(at, shape), node)
 
 
 def _home(lowering: Lowering, value: Value) -> Coordinates:

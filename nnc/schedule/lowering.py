@@ -66,7 +66,7 @@ class Lowering:
     # --------------------------------------------------------------------------------------- what the run time knows
 
     def number(self, what: str) -> Node:
-        """A scalar of the step: "count", "cursor", "step", "tile"."""
+        """A scalar of the step: "count", "cursor" or "step"."""
         if what not in self.runtime:
             self.runtime[what] = Runtime((), what, "i64", {}, what)
         return self.runtime[what]
@@ -230,7 +230,7 @@ class Lowering:
             case "arange":
                 return self.coordinate(at[-1])
             case "row":
-                return self.coordinate(self.sample(at[0]))
+                return self.coordinate(at[0])
             case "one_hot":
                 index = self.lower(op.args[0], lead(op.args[0], value, at, 1), conditions)
                 return self._equal(index, at[-1], Constant((), "", "f32", {}, 1.0), value)
@@ -254,7 +254,7 @@ class Lowering:
     def _equal(self, index: Node, place: Index, then: Node, value: Value) -> Node:
         """where(place == index, then, 0): no place beyond the end equals an index that is inside."""
         here = self.coordinate(place)
-        same = Apply(
+        same: Node = Apply(
             self.union(here, index),
             f"is_{index.hint}",
             "bool",

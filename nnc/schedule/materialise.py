@@ -1,5 +1,5 @@
-"""Which values are stored, and what each kernel computes. In: the groups. Out: for each group the ops that it runs, what
-it reads and what it must write.
+"""Which values are stored, and what each kernel computes. In: the groups. Out: for each group the ops that it runs,
+what it reads and what it must write.
 
 What a product, a reduction or a result reads from another group is stored. Any other value that is read outside its
 home is computed again, if that takes a few pointwise ops of values that are stored anyway, and stored otherwise.

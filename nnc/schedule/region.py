@@ -13,6 +13,7 @@ from nnc.schedule.index import Index, Variable
 from nnc.schedule.kernel import Buffer
 
 Fills: TypeAlias = dict[Variable, float]
+_START = Index()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,24 +47,23 @@ class Accumulator(Node):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Load(Node):
-    """buffer[index], `other` where a padded variable is beyond its end or a condition fails."""
+    """buffer[index], zero where a padded variable is beyond its end or a condition fails."""
 
     buffer: Buffer | None = None
-    index: Index = Index()
+    index: Index = _START
     conditions: tuple[Condition, ...] = ()
-    other: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Coordinate(Node):
     """An index as a value."""
 
-    index: Index = Index()
+    index: Index = _START
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Runtime(Node):
-    """A number that only the run time knows: "count", "cursor", "step", "tile", or "valid": rows within the batch."""
+    """A number that only the run time knows: "count", "cursor" or "step"."""
 
     what: str = ""
 
@@ -101,7 +101,6 @@ class Store:
     index: Index
     value: Node
     partial: bool = False
-    accumulate: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
