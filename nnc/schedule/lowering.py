@@ -206,7 +206,8 @@ class Lowering:
         variables = [v for c in conditions for v in c.index.variables()] + list(padding)
         inside = Inside(self.sorted(tuple(variables)), "inside", "bool", {}, conditions, padding)
         filled = Constant((), "", node.element, {}, other)
-        beyond = node.fills | {v: float(other) for v in padding}
+        kept = {v: fill for v, fill in node.fills.items() if not conditions or fill == other}
+        beyond = kept | {v: float(other) for v in padding}
         made = Apply(
             self.union(inside, node), node.hint, node.element, beyond, "tl.where({0}, {1}, {2})", (inside, node, filled)
         )

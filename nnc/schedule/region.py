@@ -24,6 +24,19 @@ class Condition:
     size: int
     every: int = 1
 
+    @property
+    def may_be_negative(self) -> bool:
+        return self.index.constant < 0 or any(coefficient < 0 for _, coefficient in self.index.terms)
+
+    @property
+    def may_be_beyond(self) -> bool:
+        return self.index.last is None or self.index.last >= self.size
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether it holds wherever the index's variables are within their ends."""
+        return not self.may_be_negative and not self.may_be_beyond and self.every == 1
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Node:
