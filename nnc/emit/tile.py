@@ -200,10 +200,9 @@ class TilePrinter:
         terms = []
         for condition in conditions:
             text = self.index(condition.index, dims)
-            if condition.index.constant < 0 or any(c < 0 for _, c in condition.index.terms):
+            if condition.may_be_negative:
                 terms.append(fill("{0} >= 0", text))
-            last = condition.index.last
-            if last is None or last >= condition.size:
+            if condition.may_be_beyond:
                 terms.append(fill("{0} < {1}", text, str(condition.size)))
             if condition.every > 1:
                 terms.append(fill("{0} % {1} == 0", text, str(condition.every)))

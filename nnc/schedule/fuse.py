@@ -109,7 +109,8 @@ def _fits(fusion: Fusion, group: Group, value: Value, wanted: AxisMap) -> bool:
     op = fusion.producers[value]
     match op.primitive:
         case "place":
-            return all(_fits(fusion, group, arg, wanted[:-1] if arg.type.batched else wanted[1:-1]) for arg in op.args)
+            lead = int(value.type.batched)
+            return all(_fits(fusion, group, a, wanted[lead - int(a.type.batched) : -1]) for a in op.args)
         case "broadcast":
             (arg,) = op.args
             return _fits(fusion, group, arg, _project(wanted, value, arg))

@@ -203,6 +203,9 @@ class Lowering:
     ) -> Node:
         """where(conditions hold and `padding` variables are inside, node, other). What follows reads the masked value
         in place of the plain one, so that masks are not repeated."""
+        conditions = tuple(condition for condition in conditions if not condition.is_certain)
+        if not conditions and not padding:
+            return node
         variables = [v for c in conditions for v in c.index.variables()] + list(padding)
         inside = Inside(self.sorted(tuple(variables)), "inside", "bool", {}, conditions, padding)
         filled = Constant((), "", node.element, {}, other)
@@ -218,6 +221,9 @@ class Lowering:
 
     def either(self, conditions: tuple[Condition, ...], then: Node, otherwise: Node) -> Node:
         """where(conditions hold, then, otherwise)"""
+        conditions = tuple(condition for condition in conditions if not condition.is_certain)
+        if not conditions:
+            return then
         variables = tuple(v for c in conditions for v in c.index.variables())
         inside = Inside(self.sorted(variables), "inside", "bool", {}, conditions, ())
         form = "tl.where({0}, {1}, {2})"

@@ -50,8 +50,9 @@ def _plan(program: Program) -> materialise.Plan:
 def _step(name: str, plan: materialise.Plan, world: assign.World) -> StepSchedule:
     kernels, placement = assign.run(plan, world)
     ordered = memory.write_over(memory.order(kernels))
+    given = set(plan.fusion.program.function.parameters)
     for kernel in ordered:
-        placement.update((write.value, write.buffer) for write in kernel.writes)
+        placement.update((write.value, write.buffer) for write in kernel.writes if write.value not in given)
     step = StepSchedule(name, plan.fusion.program, ordered, placement, memory.lifetimes(ordered))
     verify.verify(step)
     return step
