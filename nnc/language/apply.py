@@ -101,6 +101,11 @@ def _call_defined(
     ctx: Elaboration, target: Defined, given: list[Given], node: tree.Call, frame: Frame, hint: str, piped: Given | None
 ) -> Anything:
     signature = target.definition.signature
+    if target.kind == "optimizer" and ctx.counter is not None and any(holds_tensor(each.value) for each in given):
+        inner = configured(ctx, target, (), node.span, frame)
+        positional_only = [argument.value for argument in given if argument.name is None]
+        by_names = {argument.name.text: argument.value for argument in given if argument.name is not None}
+        return ctx.update(inner, positional_only, by_names, node.span, frame)
     tensor_names = names_of(signature.tensors)
     names_tensor = any(argument.name is not None and argument.name.text in tensor_names for argument in given)
     is_bare = not given and piped is None and target.makes_layer  # `Flatten()`, as a layer that has configuration
@@ -200,9 +205,7 @@ def apply(
     """Applies a layer or function. Raises Poisoned."""
     match_target: Anything = target
     if isinstance(match_target, Builtin | BoundBuiltin):
-        given = [Given(None, value, span) for value in tensors]
-        given += [Given(tree.Name(name, span), value, span) for name, value in named.items()]
-        return builtin_calls.call(ctx, match_target, given, span, frame, hint, None)
+        return builtin_calls.call(ctx, match_target, given_of(tensors, named, span), span, frame, hint, None)
     if isinstance(match_target, Stages):
         return _in_a_row(ctx, match_target, tensors, span, frame, hint)
     if isinstance(match_target, Defined):
@@ -212,12 +215,13 @@ def apply(
     kind = match_target.defined.kind
     if kind == "metric":
         raise ctx.unsupported("a metric with states is", span)
+    if kind == "optimizer" and ctx.counter is not None:
+        return ctx.update(match_target, tensors, named, span, frame)
     if kind == "optimizer":
         raise ctx.fail(
             "E0407", f"{describe(target)} is not applied to tensors", span, help="name it in `optimizer = ...`"
         )
-    given = [Given(None, value, span) for value in tensors]
-    given += [Given(tree.Name(name, span), value, span) for name, value in named.items()]
+    given = given_of(tensors, named, span)
     definition = match_target.defined.definition
     matched = match(ctx, match_target.defined, definition.signature.tensors, given, span, "inputs")
     values: dict[str, Anything] = {}
@@ -231,6 +235,12 @@ def apply(
     with ctx.using(match_target.defined.name, span, _is_hidden(ctx, match_target), scope):
         configuration = configure(ctx, match_target)
         return apply_body(ctx, match_target, configuration, values, span, path, hint)
+
+
+def given_of(tensors: Sequence[Anything], named: Mapping[str, Anything], span: Span) -> list[Given]:
+    """Values as the arguments of a call at `span`."""
+    by_name = [Given(tree.Name(name, span), value, span) for name, value in named.items()]
+    return [*(Given(None, value, span) for value in tensors), *by_name]
 
 
 def _is_hidden(ctx: Elaboration, layer: Configured) -> bool:

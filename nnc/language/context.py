@@ -20,7 +20,7 @@ from nnc.language.values import Anything, Configured, Defined, Poisoned, Tensor
 from nnc.syntax import tree
 from nnc.tensor.build import Builder
 from nnc.tensor.ir import Attribute
-from nnc.tensor.program import Application, Binding, Parameter, State
+from nnc.tensor.program import Application, Binding, Parameter, Slot, State
 from nnc.tensor.types import TypeMismatch
 
 Mode = Literal["train", "evaluate", "predict"]
@@ -48,6 +48,14 @@ class Use:
 
 
 @dataclass(slots=True, eq=False)
+class Held:
+    """A slot of the optimizer under way, and what it becomes."""
+
+    slot: Slot
+    new: Tensor
+
+
+@dataclass(slots=True, eq=False)
 class Registry:
     """What the three programs of a model share: names, and the parameters that the first of them makes."""
 
@@ -68,6 +76,7 @@ class Elaboration(ABC):
     applications: the children of the application under way, innermost list last.
     origins:      what a value depends on: "input", "target", and "prediction" for what is trained.
     outputs:      the results of the model.
+    slots:        of the optimizer under way; `counter` is its step.
     named:        what a variable of a user's file holds, with its name.
     """
 
@@ -87,6 +96,8 @@ class Elaboration(ABC):
     origins: dict[Tensor, frozenset[str]] = field(default_factory=dict)
     outputs: set[Tensor] = field(default_factory=set)
     named: dict[Tensor, str] = field(default_factory=dict)
+    slots: list[Held] = field(default_factory=list)
+    counter: Tensor | None = None
     pointwise_only: bool = False
     in_initializer: bool = False
     draws: int = 0
@@ -113,6 +124,17 @@ class Elaboration(ABC):
     @abstractmethod
     def configured(self, target: Defined, span: Span, frame: Frame) -> Configured:
         """A definition with its default configuration. Raises Poisoned."""
+
+    @abstractmethod
+    def update(
+        self,
+        optimizer: Configured,
+        tensors: Sequence[Anything],
+        named: Mapping[str, Anything],
+        span: Span,
+        frame: Frame,
+    ) -> Tensor:
+        """Applies an optimizer within another's body: the new parameter. Raises Poisoned."""
 
     @abstractmethod
     def run(self, block: tree.Block, frame: Frame, hints: Mapping[str, str]) -> None:

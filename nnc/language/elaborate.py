@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from nnc.base.diagnostic import Reporter
 from nnc.base.source import Span
 from nnc.language import apply as application
-from nnc.language import doubts, expressions, names, statements
+from nnc.language import doubts, expressions, names, optimize, statements
 from nnc.language.body import apply_body
 from nnc.language.choose import Choice, choose
 from nnc.language.context import Elaboration, Mode, Registry
@@ -56,6 +56,16 @@ class Elaborator(Elaboration):
 
     def configured(self, target: Defined, span: Span, frame: Frame) -> Configured:
         return application.configured(self, target, (), span, frame)
+
+    def update(
+        self,
+        optimizer: Configured,
+        tensors: Sequence[Anything],
+        named: Mapping[str, Anything],
+        span: Span,
+        frame: Frame,
+    ) -> Tensor:
+        return optimize.update(self, optimizer, application.given_of(tensors, named, span), span, frame)
 
     def run(self, block: tree.Block, frame: Frame, hints: Mapping[str, str]) -> None:
         statements.run(self, block, frame, hints)
@@ -266,4 +276,5 @@ def _assemble(home: FileScope, choice: Choice, registry: Registry, runs: Mapping
         optimizer=training.optimizer if training is not None else None,
         settings=settings_of(training.values, training.spans) if training is not None else settings_of({}, {}),
         train_name=choice.train_name,
+        frozen=training.frozen if training is not None else frozenset(),
     )

@@ -14,7 +14,7 @@ from nnc.base.source import Span
 from nnc.language.context import Elaboration
 from nnc.language.naming import Place
 from nnc.language.operators import number
-from nnc.language.optimize import compile_optimizer
+from nnc.language.optimize import trained_by
 from nnc.language.scope import Frame
 from nnc.language.settings import LOSS, METRICS, NAMES, OPTIMIZER, PENDING, PLAIN
 from nnc.language.statements import run
@@ -32,6 +32,7 @@ from nnc.language.values import (
 from nnc.syntax import tree
 from nnc.tensor.program import Optimizer, Report
 
+_ORDER = {LOSS: 0, OPTIMIZER: 2}  # metrics add no penalty; an optimizer may name all parameters
 COUNT, WEIGHT_SUM = "count", "weight"
 TAKEN = (LOSS, COUNT, WEIGHT_SUM)
 
@@ -46,6 +47,7 @@ class Training:
     accumulators: dict[str, Tensor] = field(default_factory=dict)
     reports: list[Report] = field(default_factory=list)
     optimizer: Optimizer | None = None
+    frozen: frozenset[str] = frozenset()
 
 
 def train_block(ctx: Elaboration, node: tree.Train, frame: Frame, weight: Tensor) -> Training:
@@ -58,7 +60,7 @@ def train_block(ctx: Elaboration, node: tree.Train, frame: Frame, weight: Tensor
             settings.setdefault(str(name), statement)
         elif not isinstance(statement, tree.TargetStmt):
             _guarded(ctx, partial(run, ctx, tree.Block((statement,), statement.span), frame, {}))
-    for name, statement in sorted(settings.items(), key=lambda item: item[0] != LOSS):  # penalties follow the loss
+    for name, statement in sorted(settings.items(), key=lambda item: _ORDER.get(item[0], 1)):
         found.spans[name] = statement.value.span
         _guarded(ctx, partial(_setting, ctx, name, statement, frame, found, weight))
     _check_present(ctx, node, settings)
@@ -104,7 +106,8 @@ def _setting(ctx: Elaboration, name: str, node: tree.Assign, frame: Frame, found
     value = ctx.evaluate(node.value, frame, name)
     if name == OPTIMIZER:
         written = " ".join(span.text.split())
-        found.optimizer = compile_optimizer(ctx, value, span, frame, written)
+        trained = trained_by(ctx, value, span, frame, written)
+        found.optimizer, found.frozen = trained.optimizer, trained.frozen
     elif name == LOSS:
         _loss(ctx, value, span, found, weight)
     elif name == METRICS:

@@ -86,6 +86,11 @@ class Configured:
     path: tuple[str, ...] | None = None
     overrides: dict[str, Anything] = field(default_factory=dict)
 
+    @property
+    def written_whole(self) -> str:
+        """As the user wrote it: `Dense(32, relu)`."""
+        return f"{self.defined.name}({self.written})" if self.written else self.defined.name
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Builtin:

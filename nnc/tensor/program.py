@@ -172,3 +172,4 @@ class Model:
     optimizer: Optimizer | None
     settings: Settings
     train_name: str | None = None
+    frozen: frozenset[str] = frozenset()  # paths of parameters that training leaves alone

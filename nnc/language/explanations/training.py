@@ -84,6 +84,21 @@ TABLE: tuple[Explanation, ...] = (
         f"{_BOTH}\nmetrics = {{ loss: accuracy(y, label) }}",
         f"{_BOTH}\nmetrics = {{ hits: accuracy(y, label) }}",
     ),
+    in_training(
+        "E0512",
+        "parts of a model that do not fit it",
+        "A record of optimizers names parts of the model by the paths of their parameters; `rest` stands for all "
+        "others, and `none` freezes a part.",
+        f"{_LOSS}\noptimizer = {{ head: none, rest: SGD }}",
+        f"{_LOSS}\noptimizer = {{ y.dense.bias: none, rest: SGD }}",
+    ),
+    whole(
+        "E0513",
+        "a schedule that gives no number",
+        "A schedule is a function of the number of steps taken; it gives a number for each.",
+        "fn Steps(step) = [step, 1]\ntrain Net {\n    loss = sum(y)\n    optimizer = SGD(Steps)\n}\n",
+        "fn Steps(step) = 0.1 * 0.9 ^ step\ntrain Net {\n    loss = sum(y)\n    optimizer = SGD(Steps)\n}\n",
+    ),
     Explanation(
         "W0501",
         "prediction and target exchanged",
