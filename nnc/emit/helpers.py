@@ -22,6 +22,11 @@ def _library() -> dict[str, str]:
     return found
 
 
+def names() -> tuple[str, ...]:
+    """What a kernel may call, and so must name nothing of its own."""
+    return tuple(_library())
+
+
 def _called(text: str) -> set[str]:
     calls = (node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name))
     return {node.id for node in calls} & set(_library())

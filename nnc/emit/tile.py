@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from nnc.base.names import Names
+from nnc.emit import helpers
 from nnc.emit.expression import fill, number
 from nnc.emit.reach import operands
 from nnc.emit.writer import call, lay_out
@@ -34,6 +35,7 @@ from nnc.schedule.region import (
 LONG = 92  # characters of an expression beyond which its operands get names
 RESERVED = (
     *dir(builtins),
+    *helpers.names(),
     "tl",
     "triton",
     "torch",
@@ -223,9 +225,10 @@ class TilePrinter:
             return self.joined([*self.padding(node.padding, dims), *self.conditions(node.conditions, dims)])
         text = self.text(node)
         own = tuple(d for d in dims if d in node.dims)
-        if own and own != dims and not (text.isidentifier() or text.startswith("tl.load(")):
+        is_load = isinstance(node, Load) and not text.isidentifier()
+        if own and own != dims and not (text.isidentifier() or is_load):
             text = self.texts[node] = self.name(node.hint, text)
-        if text.startswith("tl.load(") and own and own != dims:
+        if is_load and own and own != dims:
             places = ", ".join(":" if d in own else "None" for d in dims)
             return f"{text}[{places}]"
         return self.spread_text(text, own, dims)
@@ -299,8 +302,7 @@ class TilePrinter:
         """An operand of a product, with all of its axes, in the precision of products."""
         if isinstance(node, Load) and node not in self.texts:
             text = self.load(node, raw=self.half is not None)
-            stored = node.buffer.element if node.buffer is not None else ""
-            if self.half is not None and stored not in ("bf16", "f16"):
+            if self.half is not None:
                 text += f".to({self.half})"
         else:
             text = self.text(node)
