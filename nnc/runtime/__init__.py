@@ -4,7 +4,7 @@ A leaf: it knows nothing of the compiler.
 """
 
 from nnc.runtime.arena import Arena
-from nnc.runtime.backend import tl, triton
+from nnc.runtime.backend import half, tl, triton
 from nnc.runtime.callbacks import Callback, History
 from nnc.runtime.declarations import (
     BATCH,
@@ -48,6 +48,7 @@ __all__ = [
     "UsageError",
     "View",
     "cdiv",
+    "half",
     "load_data",
     "load_npz",
     "plan",

@@ -45,6 +45,16 @@ if torch.cuda.is_available() or _asked("TRITON_INTERPRET") or _asked("NNC_TRITON
 BACKENDS = ("torch", "triton")
 
 
+def half(element: str) -> Any:
+    """The type that a module's products round their operands to, for its kernels: "bf16" or "f16". Triton's interpreter
+    computes in neither: there it is float32, and only what is stored is rounded."""
+    if isinstance(triton, StandIn):
+        return element
+    if _asked("TRITON_INTERPRET"):
+        return tl.constexpr(tl.float32)
+    return tl.constexpr({"bf16": tl.bfloat16, "f16": tl.float16}[element])
+
+
 def choose(device: str | torch.device | None, backend: str | None) -> tuple[torch.device, str]:
     """The device and the path: CUDA where there is one, triton on CUDA and torch on a CPU, unless told."""
     chosen = _device(device)
