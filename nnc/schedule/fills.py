@@ -30,6 +30,23 @@ def pointwise(op: Op, args: Sequence[Node]) -> dict[Variable, float]:
     return found
 
 
+def constant(op: Op, args: Sequence[Node]) -> bool | int | float | None:
+    """The number that an op of constants gives, None where an operand is none or the number is not finite."""
+    numbers = [float(arg.value) for arg in args if isinstance(arg, Constant)]
+    if not args or len(numbers) < len(args):
+        return None
+    found = _evaluate(op, numbers)
+    if found is None or math.isinf(found):
+        return None
+    match op.result.type.element:
+        case "bool":
+            return bool(found)
+        case "i32" | "i64" | "u8":
+            return int(found)
+        case _:
+            return found
+
+
 def _one(op: Op, args: Sequence[Node], variable: Variable) -> float | None:
     known: list[float | None] = []
     for arg in args:

@@ -19,6 +19,7 @@ from nnc.schedule.region import (
     Condition,
     Constant,
     Coordinate,
+    Fills,
     Inside,
     Load,
     Node,
@@ -39,6 +40,7 @@ NEUTRAL = {
 }
 NEUTRAL_INTEGER = {"max": -(2**31), "min": 2**31 - 1, "argmax": -(2**31), "argmin": 2**31 - 1}
 TRUTH = {"any": False, "all": True}
+POSITIONS = ("argmax", "argmin")  # their result is a place along the axis, not an element
 
 
 class Unsupported(Exception):
@@ -62,6 +64,7 @@ class Lowering:
     producers: dict[Value, Op]
     known: dict[tuple[Value, Coordinates, tuple[Condition, ...]], Node] = field(default_factory=dict)
     runtime: dict[str, Node] = field(default_factory=dict)
+    beyond_product: Fills = field(default_factory=dict)  # what the product is beyond its rows and columns
 
     # --------------------------------------------------------------------------------------- what the run time knows
 
@@ -122,6 +125,9 @@ class Lowering:
         form = row.triton
         if not form:
             raise Unsupported(op)
+        known = fills.constant(op, args)
+        if known is not None:
+            return Constant((), hint, op.results[0].type.element, {}, known)
         attributes = dict(op.attributes)
         for name, attribute in attributes.items():
             form = form.replace("{" + name + "}", _attribute(name, attribute))
@@ -129,8 +135,7 @@ class Lowering:
 
     def _accumulator(self, value: Value) -> Node:
         rows, columns = self.variables["rows"], self.variables["columns"]
-        beyond = {v: 0.0 for v in (rows, columns) if v.padded}
-        return Accumulator((rows, columns), readable(value), "f32", beyond)
+        return Accumulator((rows, columns), readable(value), "f32", self.beyond_product)
 
     # ------------------------------------------------------------------------------------------------------ loads
 
@@ -142,7 +147,10 @@ class Lowering:
             at = (self.sample(at[0]), *at[1:])
         shape = tuple(0 if isinstance(size, Size) else size for size in buffer.shape)
         index = flatten(at, shape)
-        dims = self.order(index)
+        # a condition on what the index does not depend on cannot take it out of the buffer
+        own = set(index.variables())
+        conditions = tuple(c for c in conditions if not c.is_certain and not own.isdisjoint(c.index.variables()))
+        dims = self.sorted((*own, *(v for c in conditions for v in c.index.variables())))
         beyond = {v: 0.0 for v in dims if v.padded}
         element = "f32" if buffer.element in ("bf16", "f16") else buffer.element
         return Load(dims, readable(value), element, beyond, buffer, index, conditions)
@@ -172,6 +180,8 @@ class Lowering:
         at = tuple(constant(0) if place is None else self.home[place] for place in axes)
         node = self.lower(operand, at)
         over = self.sorted(tuple(v for axis in reduced for v in at[axis].variables()))
+        if not over and op.primitive in POSITIONS:
+            return Constant((), op.result.hint, op.result.type.element, {}, 0)
         row = TABLE[op.primitive]
         for v in reversed(over):
             node = self.neutral(op, node, v)
@@ -256,6 +266,8 @@ class Lowering:
                 raise Unsupported(op)
 
     def coordinate(self, index: Index) -> Node:
+        if not index.terms:
+            return Constant((), "place", "i32", {}, index.constant)
         return Coordinate(self.order(index), "place", "i32", {}, index)
 
     def _equal(self, index: Node, place: Index, then: Node, value: Value) -> Node:
