@@ -89,7 +89,7 @@ class Group:
         if tuple(axis.extent for axis in self.domain) == target:
             whole: AxisMap = tuple(range(len(target)))
             if all(j is None or j == w for j, w in zip(joined, whole, strict=True)):
-                return tuple(w if target[i] != 1 else None for i, w in enumerate(whole))
+                return whole
         if any(j is None and target[i] != 1 for i, j in enumerate(joined)):
             return None
         used = [j for j in joined if j is not None]

@@ -119,7 +119,11 @@ def _operands(lowering: Lowering, product: Product) -> tuple[Node, Node]:
     home.update(zip(product.contraction, unflatten(variable(depth), _shape(extents)), strict=True))
     left = lowering.lower(product.left, tuple(home[letter] for letter in product.left_letters))
     right = lowering.lower(product.right, tuple(home[letter] for letter in product.right_letters))
-    return _zero_beyond(lowering, left, depth), _zero_beyond(lowering, right, depth)
+    left, right = _zero_beyond(lowering, left, depth), _zero_beyond(lowering, right, depth)
+    for v, node in ((lowering.variables["rows"], left), (lowering.variables["columns"], right)):
+        if node.fills.get(v) == 0.0:
+            lowering.beyond_product[v] = 0.0
+    return left, right
 
 
 def _zero_beyond(lowering: Lowering, node: Node, depth: Variable) -> Node:

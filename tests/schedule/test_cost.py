@@ -10,10 +10,10 @@ from nnc import pipeline
 from nnc.runtime.declarations import Buffer as Declared
 from nnc.runtime.declarations import tiles
 from nnc.runtime.plan import plan
+from nnc.schedule import cost
 from nnc.schedule.kernel import Buffer, KernelKind, Schedule, Size, Space
 from nnc.tensor.build import Builder
 from nnc.tensor.types import TensorType
-from nnc.schedule import cost
 
 DIGITS = Path(__file__).resolve().parents[2] / "samples" / "digits.nn"
 BATCH = 128
