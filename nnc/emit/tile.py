@@ -15,10 +15,11 @@ from nnc.base.names import Names
 from nnc.emit import helpers
 from nnc.emit.expression import fill, number
 from nnc.emit.reach import operands
-from nnc.emit.writer import call, lay_out
+from nnc.emit.writer import call
 from nnc.schedule.index import Index, Looked, Quotient, Remainder, Variable
 from nnc.schedule.kernel import Buffer, Space
 from nnc.schedule.region import (
+    TYPES,
     Accumulator,
     Apply,
     Condition,
@@ -57,7 +58,7 @@ _CONTROL = {"step": "control", "cursor": "control + 1", "count": "control + 2"}
 
 @dataclass(slots=True)
 class TilePrinter:
-    """The text of one kernel. `sizes`: each tile variable's size as text."""
+    """The text of one kernel. `sizes`: each tile variable's size as text; others are scalars of the program."""
 
     sizes: dict[Variable, str]
     half: str | None = None  # what operands of products are rounded to: "tl.bfloat16"
@@ -280,8 +281,7 @@ class TilePrinter:
                 self.texts[longest] = self.name(longest.hint, self.text(longest))
                 return self._apply(node)
         if node.form == "{0}" and node.dims != node.args[0].dims:
-            shape = ", ".join(self.sizes[d] for d in node.dims)
-            return f"tl.broadcast_to({text}, ({shape}))"
+            return self.whole(text, node, node.dims)
         return text
 
     def load(self, node: Load, raw: bool = False) -> str:
@@ -310,8 +310,16 @@ class TilePrinter:
                 text = fill("{0}.to({1})", text, self.half)
         if node.dims != dims:
             spread = self.spread_text(text, node.dims, dims) if node.dims else text
-            return f"tl.broadcast_to({spread}, ({', '.join(self.sizes[d] for d in dims)}))"
+            return self.whole(spread, node, dims)
         return text
+
+    def whole(self, text: str, node: Node, dims: tuple[Variable, ...]) -> str:
+        """`node`'s text, spread already, repeated along those of `dims` that it lacks."""
+        shape = f"({', '.join(self.sizes[d] for d in dims)}{',' if len(dims) == 1 else ''})"
+        scalar = node.args[0] if isinstance(node, Apply) and node.form == "{0}" else node
+        if not scalar.dims:
+            return f"tl.full({shape}, {text}, {TYPES[scalar.element]})"
+        return f"tl.broadcast_to({text}, {shape})"
 
     def store(self, store: Store, row: str = "") -> None:
         """`row`: for a partial, the text of where the tile's row starts."""
@@ -327,12 +335,12 @@ class TilePrinter:
         mask = [f"mask={self.joined(terms)}"] if terms else []
         if len(", ".join([place, value, *mask])) > LONG and not value.isidentifier():
             value = self.name(store.value.hint, value)
-        self.lines += lay_out(call("tl.store", place, value, *mask))
+        self.lines.append(call("tl.store", place, value, *mask).flat())
 
     def _store_dims(self, store: Store) -> tuple[Variable, ...]:
         rank = {v: i for i, v in enumerate(self.sizes)}
         variables = dict.fromkeys((*store.index.variables(), *store.value.dims))
-        return tuple(sorted(variables, key=rank.__getitem__))
+        return tuple(sorted((v for v in variables if v in rank), key=rank.__getitem__))
 
     def drain(self) -> list[str]:
         """The lines so far, which are then forgotten."""

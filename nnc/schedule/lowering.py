@@ -14,6 +14,7 @@ from nnc.schedule.kernel import Buffer, Kernel, Size, Space
 from nnc.schedule.naming import readable
 from nnc.schedule.products import Product
 from nnc.schedule.region import (
+    TYPES,
     Accumulator,
     Apply,
     Condition,
@@ -271,19 +272,21 @@ class Lowering:
         return Coordinate(self.order(index), "place", "i32", {}, index)
 
     def _equal(self, index: Node, place: Index, then: Node, value: Value) -> Node:
-        """where(place == index, then, 0): no place beyond the end equals an index that is inside."""
+        """where(place == index, then, 0): no place beyond the end equals an index that is inside. That is known where
+        the place is itself a variable of the tile."""
         here = self.coordinate(place)
+        ends = {v: 0.0 for v in here.dims if v.padded and place == variable(v)}
         same: Node = Apply(
             self.union(here, index),
             f"is_{index.hint}",
             "bool",
-            {v: 0.0 for v in here.dims if v.padded},
+            ends,
             "{0} == {1}",
             (here, index),
         )
         same = self.shared(("is", index, place), same)
         zero = Constant((), "", value.type.element, {}, 0.0)
-        beyond = {v: 0.0 for v in here.dims if v.padded} | {v: 0.0 for v, fill in then.fills.items() if fill == 0.0}
+        beyond = ends | {v: 0.0 for v, fill in then.fills.items() if fill == 0.0}
         return Apply(
             self.union(same, then),
             readable(value),
@@ -337,16 +340,7 @@ def lead(operand: Value, result: Value, at: Coordinates, dropped: int) -> Coordi
 
 def _attribute(name: str, attribute: object) -> str:
     if name == "element":
-        return {
-            "f64": "tl.float64",
-            "f32": "tl.float32",
-            "i64": "tl.int64",
-            "i32": "tl.int32",
-            "u8": "tl.uint8",
-            "bool": "tl.int1",
-            "f16": "tl.float16",
-            "bf16": "tl.bfloat16",
-        }[str(attribute)]
+        return TYPES[str(attribute)]
     return (
         f'float("{attribute}")'
         if isinstance(attribute, float) and attribute in (float("inf"), -float("inf"))

@@ -12,6 +12,16 @@ from typing import TypeAlias
 from nnc.schedule.index import Index, Variable
 from nnc.schedule.kernel import Buffer
 
+TYPES = {
+    "f64": "tl.float64",
+    "f32": "tl.float32",
+    "i64": "tl.int64",
+    "i32": "tl.int32",
+    "u8": "tl.uint8",
+    "bool": "tl.int1",
+    "f16": "tl.float16",
+    "bf16": "tl.bfloat16",
+}
 Fills: TypeAlias = dict[Variable, float]
 _START = Index()
 
