@@ -33,7 +33,13 @@ _TABLE = (
         "y = f(x y)",
         "y = f(x, y)",
     ),
-    _pair("E0102", "this file is too large", "A source may have 1 MiB. Move parts into files and import them.", "", ""),
+    _pair(
+        "E0102",
+        "this file is too large",
+        "A source may have 1 MiB and 150,000 words and signs. Move parts into files and import them.",
+        "",
+        "",
+    ),
     _pair("E0103", "this file is not UTF-8", "Sources are UTF-8 text. Save the file in that encoding.", "", ""),
     _line(
         "E0104",

@@ -23,7 +23,7 @@ from nnc.syntax.grammar import END, Tables, tables
 from nnc.syntax.mistakes import diagnose, trailing_operator
 from nnc.syntax.recover import open_block, resume
 from nnc.syntax.situation import Situation
-from nnc.syntax.tokens import DEFINING, ERROR, MAXIMUM_ERRORS, MAXIMUM_NESTING, Tokens, scan
+from nnc.syntax.tokens import DEFINING, ERROR, MAXIMUM_ERRORS, MAXIMUM_NESTING, MAXIMUM_TOKENS, Tokens, scan
 
 MAXIMUM_BYTES = 1 << 20
 
@@ -36,6 +36,9 @@ def parse(source: Source, reporter: Reporter) -> tree.Module:
         return tree.Module((), (), True, whole)
     found = Reporter()
     tokens = scan(source, found)
+    if len(tokens.items) > MAXIMUM_TOKENS:
+        report(reporter, "E0102", Span(source, 0, 0), help="split it and `import` the parts")
+        return tree.Module((), (), True, whole)
     module = tree.Module((), (), True, whole) if tokens.is_too_deep else _Parser(tokens, found).run()
     for diagnostic in found.all:
         reporter.add(diagnostic)

@@ -22,6 +22,7 @@ from nnc.syntax.grammar import END, tables
 
 ERROR = "ERROR"
 MAXIMUM_NESTING = 200
+MAXIMUM_TOKENS = 150_000  # about a second of parsing
 MAXIMUM_DIGITS = 300
 MAXIMUM_ERRORS = 100
 """After so many the rest of a file is not looked at: the input is no program."""
@@ -158,7 +159,7 @@ def names() -> frozenset[str]:
 
 
 def scan(source: Source, reporter: Reporter) -> Tokens:
-    """The tokens of a source; errors go to the reporter."""
+    """The tokens of a source, one more than MAXIMUM_TOKENS at most; errors go to the reporter."""
     lexicon = _lexicon()
     items: list[Token] = []
     comments: list[Span] = []
@@ -182,6 +183,8 @@ def scan(source: Source, reporter: Reporter) -> Tokens:
                 continue
         items.append(Token(kind, text, match.start(), match.end(), first))
         first = False
+        if len(items) > MAXIMUM_TOKENS:
+            break
     items.append(Token(END, "", len(source.text), len(source.text), True))
     return _match_brackets(source, items, comments, reporter)
 

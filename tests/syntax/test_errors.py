@@ -42,6 +42,7 @@ def test_examples_too_large_to_print():
     assert codes("#" + "x" * MAXIMUM_BYTES) == ["E0102"]
     assert codes("#" + "x" * (MAXIMUM_BYTES - 1)) == []
     assert codes("#" + "é" * (MAXIMUM_BYTES // 2)) == ["E0102"]
+    assert codes("fn f(x) = [" + "x, " * 80_000 + "x]") == ["E0102"]
     reporter = Reporter()
     read("program.nn", b"const x = 1 # \xff", reporter)
     assert [each.code for each in reporter.all] == ["E0103"]
