@@ -74,9 +74,7 @@ def hits(scores: Tensor, label: Tensor) -> Tensor:
 
 def digits(p: Tensors, d: Tensors) -> Outcome:
     logits = dense(p, "probs", dense(p, "hidden", d["pixels"]).relu())
-    return Outcome(
-        {"probs": logits.softmax(-1)}, entropy(logits, d["digit"]), {"accuracy": hits(logits, d["digit"])}
-    )
+    return Outcome({"probs": logits.softmax(-1)}, entropy(logits, d["digit"]), {"accuracy": hits(logits, d["digit"])})
 
 
 def regression(p: Tensors, d: Tensors) -> Outcome:
@@ -87,9 +85,7 @@ def regression(p: Tensors, d: Tensors) -> Outcome:
 def wide(p: Tensors, d: Tensors) -> Outcome:
     narrow = dense(p, "narrow", dense(p, "broad", d["x"]).tanh()).relu()
     logits = dense(p, "probs", dense(p, "again", narrow).tanh())
-    return Outcome(
-        {"probs": logits.softmax(-1)}, entropy(logits, d["label"]), {"accuracy": hits(logits, d["label"])}
-    )
+    return Outcome({"probs": logits.softmax(-1)}, entropy(logits, d["label"]), {"accuracy": hits(logits, d["label"])})
 
 
 def images(p: Tensors, d: Tensors) -> Outcome:
