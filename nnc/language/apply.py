@@ -14,6 +14,7 @@ from nnc.language.body import apply_body
 from nnc.language.calls import Given, check_kind, match, missing, names_of, unknown_argument
 from nnc.language.constants import write
 from nnc.language.context import Elaboration
+from nnc.language.layers import parameter_names
 from nnc.language.naming import Place
 from nnc.language.scope import Frame
 from nnc.language.values import (
@@ -22,8 +23,10 @@ from nnc.language.values import (
     Builtin,
     Configured,
     Defined,
+    Fixed,
     Poison,
     Poisoned,
+    Results,
     Stages,
     describe,
     holds_tensor,
@@ -87,14 +90,26 @@ def _feed(
             stage.span,
             help="use parentheses around what is computed beside a pipe",
         )
-    tensors = [value]
-    if isinstance(value, tuple) and isinstance(target, Defined | Configured):
-        signature = (target if isinstance(target, Defined) else target.defined).definition.signature
-        if len(signature.tensors) > 1:
-            tensors = list(value)
-    elif isinstance(value, tuple) and isinstance(target, Builtin) and target.least > 1:
-        tensors = list(value)
-    return ctx.apply(target, tensors, {}, stage.span, frame, hint)
+    return ctx.apply(target, _spread(target, value), {}, stage.span, frame, hint)
+
+
+def _spread(target: Anything, value: Anything) -> list[Anything]:
+    """What is piped as the inputs that it feeds: a list feeds several."""
+    items = value.values if isinstance(value, Results) else value
+    if not isinstance(items, tuple):
+        return [value]
+    match target:
+        case Fixed(target=inner):
+            return _spread(inner, value)
+        case Stages(stages=(first, *_)):
+            return _spread(first, value)
+        case Defined() | Configured():
+            signature = (target if isinstance(target, Defined) else target.defined).definition.signature
+            return list(items) if len(signature.tensors) > 1 else [value]
+        case Builtin():
+            return list(items) if target.least > 1 else [value]
+        case _:
+            return [value]
 
 
 def _call_defined(
@@ -120,22 +135,24 @@ def _call_defined(
     if piped is not None and len(positional) < len(tensor_names):
         positional = [piped, *positional]
     by_name = [argument for argument in given if argument.name is not None]
-    known = (*tensor_names, *names_of(signature.configuration))
+    own = tuple(name for name in parameter_names(target) if name not in names_of(signature.configuration))
+    known = (*tensor_names, *names_of(signature.configuration), *own)
     for argument in by_name:
         if argument.name is not None and argument.name.text not in known:
             raise unknown_argument(ctx, target, argument, known)
-    configuration = [a for a in by_name if a.name is not None and a.name.text not in tensor_names]
+    configuration = [a for a in by_name if a.name is not None and a.name.text not in (*tensor_names, *own)]
+    puts = {a.name.text: a.value for a in by_name if a.name is not None and a.name.text in own}
     tensors = match(
         ctx,
         target,
         signature.tensors,
-        [*positional, *(a for a in by_name if a not in configuration)],
+        [*positional, *(a for a in by_name if a.name is not None and a.name.text in tensor_names)],
         node.span,
         "inputs",
     )
     layer = configured(ctx, target, configuration, node.span, frame)
     values = {name: argument.value for name, argument in tensors.items()}
-    return ctx.apply(layer, (), values, node.span, frame, hint)
+    return ctx.apply(layer, (), values | puts, node.span, frame, hint)
 
 
 # Configuration ------------------------------------------------------------------------------------------------------
@@ -206,6 +223,12 @@ def apply(
     match_target: Anything = target
     if isinstance(match_target, Builtin | BoundBuiltin):
         return builtin_calls.call(ctx, match_target, given_of(tensors, named, span), span, frame, hint, None)
+    if isinstance(match_target, Fixed):
+        before, ctx.is_fixed = ctx.is_fixed, True
+        try:
+            return ctx.apply(match_target.target, tensors, named, span, frame, hint)
+        finally:
+            ctx.is_fixed = before
     if isinstance(match_target, Stages):
         return _in_a_row(ctx, match_target, tensors, span, frame, hint)
     if isinstance(match_target, Defined):
@@ -221,8 +244,10 @@ def apply(
         raise ctx.fail(
             "E0407", f"{describe(target)} is not applied to tensors", span, help="name it in `optimizer = ...`"
         )
-    given = given_of(tensors, named, span)
     definition = match_target.defined.definition
+    taken = names_of(definition.signature.tensors)
+    own = [name for name in parameter_names(match_target.defined) if name in named and name not in taken]
+    given = given_of(tensors, {name: value for name, value in named.items() if name not in own}, span)
     matched = match(ctx, match_target.defined, definition.signature.tensors, given, span, "inputs")
     values: dict[str, Anything] = {}
     for param in definition.signature.tensors:
@@ -234,7 +259,11 @@ def apply(
     scope = path if match_target.defined.makes_layer else ctx.scope
     with ctx.using(match_target.defined.name, span, _is_hidden(ctx, match_target), scope):
         configuration = configure(ctx, match_target)
-        return apply_body(ctx, match_target, configuration, values, span, path, hint)
+        kept, match_target.overrides = match_target.overrides, {name: named[name] for name in own}
+        try:
+            return apply_body(ctx, match_target, configuration, values, span, path, hint)
+        finally:
+            match_target.overrides = kept
 
 
 def given_of(tensors: Sequence[Anything], named: Mapping[str, Anything], span: Span) -> list[Given]:
@@ -265,5 +294,5 @@ def _in_a_row(
     for stage in target.stages:
         last = stage is target.stages[-1]
         place = stage.span if isinstance(stage, Configured) and not ctx.trail else span
-        value = ctx.apply(stage, [value], {}, place, frame, hint if last else "")
+        value = ctx.apply(stage, _spread(stage, value), {}, place, frame, hint if last else "")
     return value

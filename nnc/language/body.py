@@ -15,6 +15,7 @@ from nnc.language.values import (
     Poison,
     Poisoned,
     Results,
+    Stages,
     Tensor,
     describe,
     is_applicable,
@@ -49,6 +50,7 @@ def apply_body(
         results = _run(ctx, definition, frame, unifier, hint)
     finally:
         children = ctx.applications.pop()
+    layer.inner = {name: bound.value for name, bound in frame.names.items() if _is_layer(bound.value)}
     prefix = ".".join(path)
     made = [name for name in ctx.parameters if name not in before and name.rpartition(".")[0] == prefix]
     inputs, outputs = (
@@ -61,6 +63,12 @@ def apply_body(
         )
     )
     return _given(results)
+
+
+def _is_layer(value: Anything) -> bool:
+    if isinstance(value, tuple):
+        return bool(value) and all(map(_is_layer, value))
+    return isinstance(value, Stages) or (isinstance(value, Configured) and value.defined.makes_layer)
 
 
 def _given(results: dict[str, Anything]) -> Anything:

@@ -10,7 +10,7 @@ from nnc.language.calls import Given
 from nnc.language.context import Elaboration
 from nnc.language.scope import Frame
 from nnc.language.suggest import nearest
-from nnc.language.values import REQUIRED, Anything, BoundBuiltin, Builtin, describe
+from nnc.language.values import REQUIRED, Anything, BoundBuiltin, Builtin, describe, is_applicable
 
 
 def call(
@@ -34,7 +34,7 @@ def call(
     for place, argument in enumerate(given):
         if argument.name is not None:
             name = argument.name.text
-            if name not in tensors and name not in options:
+            if name not in tensors and name not in options and not builtin.takes_more:
                 raise _unknown(ctx, builtin, argument, [*tensors, *options])
         elif place < len(order):
             name = order[place]
@@ -53,6 +53,8 @@ def call(
         return BoundBuiltin(builtin, values)
     _check_complete(ctx, builtin, values, tensors, span)
     whole = {name: values.get(name, default) for name, default in builtin.options}
+    if builtin.takes_more:
+        whole |= {name: value for name, value in values.items() if name not in tensors}
     if ctx.pointwise_only and not builtin.is_pointwise:
         raise ctx.unsupported(f"`{builtin.name}` in an optimizer is", span)
     args = (*(values[name] for name in tensors), *more)
@@ -61,8 +63,8 @@ def call(
 
 def _fed(builtin: Builtin, given: list[Given], piped: Given | None) -> list[Given]:
     """The arguments with the piped value first; a piped list feeds several tensors."""
-    if piped is None:
-        return given
+    if piped is None or (given and given[0].name is None and is_applicable(given[0].value)):
+        return given  # `x |> copy(layer)`: what the call makes is fed
     if isinstance(piped.value, tuple) and builtin.least > 1:
         return [*(Given(None, item, piped.span) for item in piped.value), *given]
     return [piped, *given]

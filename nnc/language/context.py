@@ -100,6 +100,7 @@ class Elaboration(ABC):
     counter: Tensor | None = None
     pointwise_only: bool = False
     in_initializer: bool = False
+    is_fixed: bool = False  # within `stop_gradient(layer)`
     draws: int = 0
     failed: bool = False  # something was reported that no exception carries any further
     steps: int = 0
@@ -124,6 +125,14 @@ class Elaboration(ABC):
     @abstractmethod
     def configured(self, target: Defined, span: Span, frame: Frame) -> Configured:
         """A definition with its default configuration. Raises Poisoned."""
+
+    @abstractmethod
+    def copied(self, value: Anything, changes: Mapping[str, Anything], span: Span, frame: Frame) -> Anything:
+        """A fresh layer of the same configuration, `changes` apart. Raises Poisoned."""
+
+    @abstractmethod
+    def fixed(self, value: Anything, span: Span) -> Anything:
+        """The layer, whose parameters no gradient reaches through it. Raises Poisoned."""
 
     @abstractmethod
     def update(

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from nnc.base.diagnostic import Reporter
 from nnc.base.source import Span
 from nnc.language import apply as application
-from nnc.language import doubts, expressions, names, optimize, statements
+from nnc.language import doubts, expressions, layers, names, optimize, statements
 from nnc.language.body import apply_body
 from nnc.language.choose import Choice, choose
 from nnc.language.context import Elaboration, Mode, Registry
@@ -56,6 +56,12 @@ class Elaborator(Elaboration):
 
     def configured(self, target: Defined, span: Span, frame: Frame) -> Configured:
         return application.configured(self, target, (), span, frame)
+
+    def copied(self, value: Anything, changes: Mapping[str, Anything], span: Span, frame: Frame) -> Anything:
+        return layers.copied(self, value, changes, span, frame)
+
+    def fixed(self, value: Anything, span: Span) -> Anything:
+        return layers.fixed(self, value, span)
 
     def update(
         self,

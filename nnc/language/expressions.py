@@ -19,11 +19,14 @@ from nnc.language.builtins.shapes import product
 from nnc.language.constants import LONGEST
 from nnc.language.context import Elaboration
 from nnc.language.files import FileScope
+from nnc.language.layers import parameter_names
 from nnc.language.scope import Frame
+from nnc.language.suggest import nearest
 from nnc.language.values import (
     Anything,
     Configured,
     Defined,
+    Fixed,
     ModuleValue,
     Poison,
     Poisoned,
@@ -296,6 +299,11 @@ def _attribute(ctx: Elaboration, node: tree.Attribute, frame: Frame) -> Anything
             known = tuple(entries)
         case Configured():
             return _of_layer(ctx, value, node)
+        case Fixed(target=Configured() as layer):
+            found = _of_layer(ctx, layer, node)
+            if isinstance(found, Tensor):
+                return ctx.op("stop_gradient", [found], node.span, hint=found.hint)
+            return Fixed(found) if is_applicable(found) else found
         case Results():
             if name in value.names:
                 return value.values[value.names.index(name)]
@@ -319,11 +327,19 @@ def _of_layer(ctx: Elaboration, layer: Configured, node: tree.Attribute) -> Anyt
         if held is not None:
             return held
     whole = configure(ctx, layer)
-    if name in whole:
-        return whole[name]
+    for table in (whole, layer.inner):
+        if name in table:
+            return table[name]
+    known = (*parameter_names(layer.defined), *whole, *layer.inner)
+    near = nearest(name, known)
+    late = name in known or layer.path is None
     raise ctx.fail(
         "E0306",
         f"{describe(layer)} has no `{name}`",
         node.name.span,
-        help="its parameters exist once it has been applied" if layer.path is None else None,
+        help="its parameters exist once it has been applied"
+        if late
+        else f"did you mean `{near}`?"
+        if near
+        else ("it has " + ", ".join(f"`{each}`" for each in known) if known else None),
     )

@@ -10,6 +10,7 @@ import math
 
 from nnc.base.source import Span
 from nnc.language.context import Elaboration
+from nnc.language.layers import put_in_place
 from nnc.language.operators import number
 from nnc.language.scope import Frame
 from nnc.language.values import Anything, Tensor, describe, is_applicable, is_number, spell
@@ -72,6 +73,8 @@ def parameter(ctx: Elaboration, node: tree.ParamStmt, type: TensorType, frame: F
             f"`{node.options[0].name.text if node.options[0].name else 'option'}` is", node.options[0].span
         )
     name = node.name.text
+    if name in owner.overrides:
+        return put_in_place(ctx, owner, name, type, node.span)
     expression = node.value
     if isinstance(expression, tree.Conditional):
         test = ctx.evaluate(expression.condition, frame)
@@ -94,7 +97,7 @@ def parameter(ctx: Elaboration, node: tree.ParamStmt, type: TensorType, frame: F
                 f"it is {spell(known.type)} since its first use",
                 help="make a layer of its own for each shape",
             )
-        return known
+        return _held(ctx, known, node)
     _register(ctx, node, path, type, initializer, expression, frame)
     span = ctx.user_span(node.span)
     with ctx.builder.at(span, ctx.scope):
@@ -102,7 +105,12 @@ def parameter(ctx: Elaboration, node: tree.ParamStmt, type: TensorType, frame: F
     ctx.parameters[path] = value
     ctx.bindings.append(Binding(Role.PARAMETER, path))
     ctx.origins[value] = frozenset(("prediction",))
-    return value
+    return _held(ctx, value, node)
+
+
+def _held(ctx: Elaboration, value: Tensor, node: tree.ParamStmt) -> Tensor:
+    """The parameter, or within `stop_gradient(layer)` what no gradient reaches it through."""
+    return ctx.op("stop_gradient", [value], node.span, hint=value.hint) if ctx.is_fixed else value
 
 
 def _register(

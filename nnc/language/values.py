@@ -84,7 +84,8 @@ class Configured:
     place: Place
     key: tuple[object, ...]
     path: tuple[str, ...] | None = None
-    overrides: dict[str, Anything] = field(default_factory=dict)
+    overrides: dict[str, Anything] = field(default_factory=dict)  # in its parameters' places, while it is applied
+    inner: dict[str, Anything] = field(default_factory=dict)  # the layers that its body holds, once it was applied
 
     @property
     def written_whole(self) -> str:
@@ -106,6 +107,7 @@ class Builtin:
     options: tuple[tuple[str, object], ...]
     build: Callable[..., Anything]
     is_pointwise: bool = False  # whether an optimizer's program, which knows no shape, may use it
+    takes_more: bool = False  # whether it takes options of any name
 
     @property
     def least(self) -> int:
@@ -129,6 +131,13 @@ class Stages:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Fixed:
+    """`stop_gradient(layer)`: no gradient reaches the layer's parameters through it."""
+
+    target: Anything
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class ModuleValue:
     """An imported file: its definitions are its attributes."""
 
@@ -149,6 +158,7 @@ Anything: TypeAlias = Union[  # noqa: UP007 (names inside are not yet bound when
     Configured,
     BoundBuiltin,
     Stages,
+    Fixed,
     ModuleValue,
     Builtin,
     None,
@@ -162,7 +172,7 @@ def is_number(value: object) -> TypeGuard[int | float]:
 
 def is_applicable(value: object) -> bool:
     """Whether the value is a layer or a function."""
-    return isinstance(value, Defined | Configured | Builtin | BoundBuiltin | Stages)
+    return isinstance(value, Defined | Configured | Builtin | BoundBuiltin | Stages | Fixed)
 
 
 def holds_tensor(value: object) -> bool:
@@ -205,6 +215,8 @@ def describe(value: Anything) -> str:
             return f"the {_KIND[value.defined.kind]} `{value.defined.name}`"
         case Stages():
             return "a row of layers"
+        case Fixed(target=target):
+            return describe(target)
         case ModuleValue():
             return "an imported file"
         case Poison():

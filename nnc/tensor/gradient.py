@@ -43,10 +43,10 @@ def gradient(function: Function, of: Value, wrt: Sequence[Value]) -> Function:
 
 
 def reached_from(function: Function, sources: Sequence[Value]) -> set[Value]:
-    """The float values that depend on `sources`, themselves included."""
+    """The float values that a gradient can lead from to `sources`, themselves included."""
     reached = set(sources)
     for op in function.ops:
-        if any(arg in reached for arg in op.args):
+        if op.primitive != "stop_gradient" and any(arg in reached for arg in op.args):
             reached.update(value for value in op.results if value.type.is_float)
     return reached
 

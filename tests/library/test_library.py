@@ -58,6 +58,10 @@ CASES: dict[str, list[Case]] = {
         Case("Flatten(a)", lambda a: a.reshape(5, -1), ("float[3, 1, 7]",)),
         Case("a |> Flatten()", lambda a: a.reshape(5, 1), ("float",)),
     ],
+    "Sequential": [
+        Case("Sequential([relu, tanh, Rescaling(2)])(a)", lambda a: torch.tanh(torch.relu(a)) * 2),
+        Case("a |> Sequential([])", lambda a: a),
+    ],
     "Rescaling": [
         Case("Rescaling(0.5, -1)(a)", lambda a: a * 0.5 - 1),
         Case("Rescaling(1 / 255)(a)", lambda a: a.double() / 255, ("u8[3]",)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nnc.language.builtins import indexing, lists, pointwise, random, reductions, shapes
+from nnc.language.builtins import indexing, layers, lists, pointwise, random, reductions, shapes
 from nnc.language.values import Builtin
 
 _FAMILIES = (
@@ -11,6 +11,7 @@ _FAMILIES = (
     shapes.BUILTINS,
     indexing.BUILTINS,
     lists.BUILTINS,
+    layers.BUILTINS,
     random.BUILTINS,
 )
 
@@ -18,5 +19,5 @@ BUILTINS: dict[str, Builtin] = {builtin.name: builtin for family in _FAMILIES fo
 
 # Names of the language's reference that this compiler does not know yet.
 _PENDING = """tile repeat roll rearrange last pad_to einsum convolve window_max window_sum resize top_k sort argsort
-cumsum attention ctc qr gamma mask lengths ragged copy batch row"""
+cumsum attention ctc qr gamma mask lengths ragged batch row"""
 PENDING = frozenset(_PENDING.split())

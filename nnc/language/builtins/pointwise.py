@@ -76,7 +76,7 @@ def _stop_gradient(call: BuiltinCall) -> Anything:
         return call.op("stop_gradient", [x])
     if is_number(x):
         return x
-    raise call.ctx.unsupported("holding a layer's parameters fixed is", call.span)
+    return call.ctx.fixed(x, call.span)
 
 
 def _convert(element: str, call: BuiltinCall) -> Anything:

@@ -167,6 +167,13 @@ TABLE: tuple[Explanation, ...] = (
         "    penalty 0.01 * sum(x ^ 2)\n",
     ),
     in_model(
+        "E0420",
+        "a value of another type in a parameter's place",
+        "`layer(x, kernel = w)` applies the layer with `w` instead of its own parameter, of the same type.",
+        "wide = Dense(4)\nh = wide(x)\ny = wide(h, kernel = wide.kernel)",
+        "wide = Dense(8)\nh = wide(x)\ny = Dense(4)(wide(h, kernel = wide.kernel))",
+    ),
+    in_model(
         "E0901",
         "not supported yet",
         "The language has it, this version of the compiler has not.",

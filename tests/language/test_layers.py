@@ -1,0 +1,152 @@
+"""Which layer is which: copies, attributes, values in parameters' places, held parameters, recursion, defaults."""
+
+import numpy as np
+import pytest
+
+from nnc.tensor.evaluate import evaluate
+from nnc.tensor.step import gradient_step
+from tests.language.programs import codes, model_of, predict
+
+BLOCKS = """layer Fc(units: int)(x: float[..., D]) -> y: float[..., units] {
+    param kernel: float[D, units] = glorot_uniform
+    y = x @ kernel
+}
+layer Twice(inner: layer, reversed = false)(x: float[...]) -> y {
+    back = copy(inner)
+    y = back(inner(x)) if not reversed else inner(back(x))
+}
+layer Tied(units: int)(x: float[..., D]) -> y {
+    table = Fc(units)
+    y = table(x) @ transpose(table.kernel)
+}
+layer Own(inner = Fc(3))(x: float[..., D]) -> y {
+    y = inner(x)
+}
+layer Nest(depth: int)(x: float[D]) -> y {
+    down = x |> Fc(D)
+    y = down + (down |> Nest(depth - 1)) if depth > 0 else down
+}
+"""
+
+
+def net(body: str, extra: str = "") -> str:
+    lines = "".join(f"    {line}\n" for line in body.splitlines())
+    return f"{BLOCKS}{extra}model Net(x: float[3]) -> y {{\n{lines}}}\n"
+
+
+def paths(body: str, extra: str = "") -> list[str]:
+    return [each.path for each in model_of(net(body, extra)).parameters]
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("f = Fc(3)\ng = copy(f)\ny = x |> f |> g |> f", ["f.kernel", "g.kernel"]),
+        ("f = Fc(3)\ny = x |> f |> copy(f) |> copy(f)", ["f.kernel", "y.fc.kernel", "y.fc_2.kernel"]),
+        ("f = Fc(3)\ny = x |> copy(f, units = 4) |> f", ["y.fc.kernel", "f.kernel"]),
+        ("t = Twice(Fc(3))\ny = t(x)", ["t.fc.kernel", "t.back.kernel"]),
+        (
+            "t = Twice(Fc(3))\ny = x |> t |> copy(t)",
+            ["t.fc.kernel", "t.back.kernel", "y.fc.kernel", "y.twice.back.kernel"],
+        ),
+        ("f = Fc(3) |> Fc(3)\ny = x |> f |> copy(f)", ["f.fc.kernel", "f.fc_2.kernel", "y.fc.kernel", "y.fc_2.kernel"]),
+        ("y = x |> 2 * copy(Fc(3))", ["y.fc.kernel", "y.fc_3.kernel"]),
+        ("f = Own()\ny = x |> f |> f", ["f.inner.kernel"]),
+        ("y = x |> Own |> Own", ["y.own.inner.kernel", "y.own_2.inner.kernel"]),
+        ("f = Own\ny = x |> f |> f", ["y.own.inner.kernel", "y.own_2.inner.kernel"]),
+        ("y = x |> Sequential([Fc(3), relu, Fc(2)])", ["y.fc.kernel", "y.fc_2.kernel"]),
+        ("f = Sequential([Fc(3) for _ in range(3)])\ny = x |> f |> f", [f"f.fc{n}.kernel" for n in ("", "_2", "_3")]),
+        ("f = Sequential([Fc(3), Fc(3)])\ny = x |> f |> f.layers[1]", ["f.fc.kernel", "f.fc_2.kernel"]),
+        ("y = x |> Sequential([])", []),
+        ("y = x |> 0 * Fc(3)", []),
+        ("y = x |> Sequential([Fc(u) for u in (4, 5, 3) if u != 5])", ["y.fc.kernel", "y.fc_2.kernel"]),
+        (
+            "y = x |> Nest(2)",
+            ["y.nest.down.fc.kernel", "y.nest.y.nest.down.fc.kernel", "y.nest.y.nest.y.nest.down.fc.kernel"],
+        ),
+        ("f = stop_gradient(Fc(3))\ny = f(x)", ["f.fc.kernel"]),
+        ("f = Tied(2)\nh = f(x)\ny = h @ f.table.kernel", ["f.table.kernel"]),
+    ],
+)
+def test_parameters(body, expected):
+    found = paths(body)
+    assert [path.replace("fc_3", "fc_2") for path in found] == [path.replace("fc_3", "fc_2") for path in expected]
+
+
+RNG = np.random.default_rng(1)
+X = RNG.normal(size=(4, 3))
+KERNELS = {name: RNG.normal(size=(3, 3)) for name in ("f.kernel", "y.fc.kernel", "g.kernel")} | {"x": X}
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("f = Fc(3)\ny = f(f(x), kernel = transpose(f.kernel))", X @ KERNELS["f.kernel"] @ KERNELS["f.kernel"].T),
+        ("f = Fc(3)\nh = f(x)\ny = Fc(h, units = 3, kernel = f.kernel)", X @ KERNELS["f.kernel"] @ KERNELS["f.kernel"]),
+        ("f = Fc(3)\nh = f(x)\ny = h |> Fc(3)(kernel = f.kernel)", X @ KERNELS["f.kernel"] @ KERNELS["f.kernel"]),
+        ("y = Fc(3)(x, kernel = 2)", 2 * X.sum(1, keepdims=True) * np.ones((1, 3))),
+        ("f = Fc(3)\ny = f(x) * f.units", 3 * X @ KERNELS["f.kernel"]),
+        ("f = stop_gradient(Fc)\ny = f(units = 3)(x)", None),
+        ("f = Fc(3)\n_ = f(x)\ny = stop_gradient(f).kernel[0] + 0 * x", KERNELS["f.kernel"][:1] * np.ones((4, 1))),
+    ],
+)
+def test_values(body, expected):
+    if expected is None:
+        assert [code for code in codes(net(body)) if code[0] == "E"]
+        return
+    np.testing.assert_allclose(predict(net(body), KERNELS, 4), expected, rtol=1e-9)
+
+
+def test_an_own_parameter_is_made_only_where_it_is_used():
+    assert paths("f = Fc(3)\nh = f(x, kernel = 1)\ny = h") == []
+
+
+def gradients(body: str) -> list[str]:
+    text = net(body) + "train Net {\n    loss = y * y\n    optimizer = SGD\n}\n"
+    return [binding.name for binding in gradient_step(model_of(text)).outputs if binding.role.value == "gradient"]
+
+
+def test_parameters_held_fixed():
+    assert gradients("f = Fc(3)\ny = x |> stop_gradient(f)") == []
+    assert gradients("f = Fc(3)\ny = (x |> f) + (x |> stop_gradient(f))") == ["f.kernel"]
+    assert gradients("y = x |> Fc(3) |> stop_gradient(Fc(3) |> Fc(3))") == ["y.fc.kernel"]
+
+
+def test_gradients_reach_through_held_parameters():
+    body = "f = Fc(3)\ny = x |> f |> stop_gradient(f)"
+    text = net(body) + "train Net {\n    loss = sum(y)\n    optimizer = SGD\n}\n"
+    step = gradient_step(model_of(text))
+    kernel = KERNELS["f.kernel"]
+    given = {"x": X, "weight": np.ones(4), "f.kernel": kernel}
+    results = evaluate(step.function, [given[each.name] for each in step.inputs], 4)
+    expected = X.T @ (np.ones((4, 3)) @ kernel.T) / 4
+    np.testing.assert_allclose(results[0], expected, rtol=1e-9)
+
+
+def test_recursion_has_an_end():
+    assert len(paths("y = x |> Nest(60)")) == 61
+    assert codes(net("y = x |> Nest(300)")) == ["E0216"]
+    assert codes(net("y = x |> Nest(-1)")) == []
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("y = copy(x)", ["E0407"]),
+        ("y = x |> copy(Fc(3), unit = 4)", ["E0401"]),
+        ('y = x |> copy(Fc(3), units = "4")', ["E0404"]),
+        ("y = x |> copy(Fc(3), 4)", ["E0403"]),
+        ("y = x |> copy(relu)", []),
+        ("y = x |> copy(Fc(3) |> Fc(3), units = 4)", ["E0407"]),
+        ("f = Fc(3)\ny = x @ f.kernel", ["E0306"]),
+        ("f = Fc(3)\nh = f(x)\ny = h @ f.kernal", ["E0306"]),
+        ("f = Fc(3)\ny = f(x, kernel = x)", ["E0420"]),
+        ('f = Fc(3)\ny = f(x, kernel = "w")', ["E0420"]),
+        ("f = Fc(3)\ny = f(x, kernal = x)", ["E0401"]),
+        ("y = x |> Sequential(Fc(3))", ["E0404"]),
+        ("y = x |> Sequential([Fc(3), 4])", ["E0407"]),
+        ("y = stop_gradient(true)", ["E0210"]),
+    ],
+)
+def test_mistakes(body, expected):
+    assert [code for code in codes(net(body)) if code[0] == "E"] == expected
