@@ -120,14 +120,13 @@ def add(*parts: Index) -> Index:
     for atom in list(total):
         if not isinstance(atom, Remainder) or not total.get(atom):
             continue
-        whole = Quotient(atom.of, atom.by)
-        if total.get(whole) == total[atom] * atom.by:
-            coefficient = total.pop(atom)
-            del total[whole]
-            return add(
-                Index(tuple((a, c) for a, c in total.items() if c), offset),
-                scale(atom.of, coefficient),
-            )
+        # as `quotient` writes it: of (x // 3) % 2 that is x // 6
+        match quotient(atom.of, atom.by):
+            case Index(((whole, 1),), 0) if total.get(whole) == total[atom] * atom.by:
+                coefficient = total.pop(atom)
+                del total[whole]
+                rest = Index(tuple((a, c) for a, c in total.items() if c), offset)
+                return add(rest, scale(atom.of, coefficient))
     return Index(tuple((a, c) for a, c in total.items() if c), offset)
 
 

@@ -48,9 +48,10 @@ def extent_of(value: Value, letters: str) -> dict[str, Extent]:
 
 def classify(op: Op) -> Product:
     """Raises ValueError where `op` is no einsum of two operands."""
-    spec = op["spec"]
-    if op.primitive != "einsum" or not isinstance(spec, str):
+    if op.primitive != "einsum":
         raise ValueError(f"{op.primitive} is no product")
+    spec = op["spec"]
+    assert isinstance(spec, str)
     left, right = op.args
     return classify_operands(spec, left, right)
 
