@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from nnc.emit import describe
 from nnc.emit.expression import fill
 from nnc.emit.kernels import KernelText
-from nnc.emit.tidy import docstring_lines, signature_lines
+from nnc.emit.tidy import broken, docstring_lines, signature_lines
 from nnc.emit.tile import TilePrinter
 from nnc.schedule.kernel import Buffer, Kernel, Size, Space, Write
 from nnc.schedule.lowering import Lowering
@@ -88,7 +88,8 @@ def finish_text(kernel: Kernel, advances: bool, training: bool) -> KernelText:
         single = ["if tl.program_id(0) == 0:", *(f"    {line}" for line in single)]
     signature = signature_lines(kernel.name, [*printer.parameters, *extra])
     doc = docstring_lines(_docstring(kernel, advances))
-    text = "\n".join(["@triton.jit", *signature, *doc, *(f"    {line}" for line in [*body, *single])]) + "\n"
+    lines = [part for line in [*body, *single] for part in broken(f"    {line}")]
+    text = "\n".join(["@triton.jit", *signature, *doc, *lines]) + "\n"
     values = (*printer.parameters.values(), *(arguments[name] for name in extra))
     return KernelText(kernel.name, text, str(widest), values)
 

@@ -205,6 +205,8 @@ def _threshold_backward(graph: Graph, op: Op) -> tuple[Op, ...] | None:
 def _slope_of_result(graph: Graph, op: Op) -> tuple[Op, ...] | None:
     """g * (1 - y * y) and g * y * (1 - y): torch's tanh_backward and sigmoid_backward compute these very products."""
     for g, slope in (op.args, op.args[::-1]):
+        if g in graph.hosts:
+            continue
         outer = graph.inner(slope, "mul")
         for y, rest in (outer.args, outer.args[::-1]) if outer else ():
             if _one_minus(graph, rest) is y and y.type == g.type == op.result.type:

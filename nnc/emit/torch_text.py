@@ -143,7 +143,7 @@ class _Writer:
     def parameters(self, statements: Sequence[Statement], lines: Sequence[str]) -> tuple[list[str], list[str]]:
         """Parameters and arguments: what is read, then what is written, then numbers."""
         written = {self._attribute(statement.out): None for statement in statements}
-        words = {word for line in lines for word in re.findall(r"\w+", line)}
+        words = {word for line in lines for word in re.findall(r"(?<![\w.])\w+", line)}
         used = [attribute for attribute, local in self._locals.items() if local in words]
         order = sorted(used, key=lambda attribute: attribute in written)
         texts = [operand.text for s in statements for operand in s.operands if isinstance(operand, Host)]
@@ -163,8 +163,7 @@ class _Writer:
             if before is not None and text.startswith(f"{out}.") and self._continues(before, statement):
                 chained = lines[-1] + text.removeprefix(out)
                 if len(chained) + 4 <= WIDTH:
-                    lines[-1] = chained
-                    before = statement.out
+                    lines[-1] = chained  # the view that all of it works on stays the first call's
                     continue
             lines.append(text)
             before = statement.out
