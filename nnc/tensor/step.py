@@ -37,7 +37,9 @@ def training_step(model: Model) -> Program:
 
     Results: new parameters, new slots (slot by slot), gradients, then what the train program gives (accumulators,
              states).
-    A parameter that no gradient reaches, or that is frozen, is left alone. Raises ValueError for a model that has no loss or no optimizer.
+    A parameter that no gradient reaches, or that is frozen, is left alone.
+
+    Raises ValueError for a model that has no loss or no optimizer.
     """
     if model.optimizer is None:
         raise ValueError(f"{model.name} has no optimizer")
@@ -85,7 +87,8 @@ def _differentiated(model: Model) -> _Differentiated:
     trained = [
         (value, binding.name)
         for value, binding in zip(forward.parameters, train.inputs, strict=True)
-        if binding.role is Role.PARAMETER and binding.name not in model.frozen and loss in reached_from(forward, [value])
+        if binding.role is Role.PARAMETER and binding.name not in model.frozen
+        if loss in reached_from(forward, [value])
     ]
     function = gradient(forward, loss, [value for value, _ in trained])
     return _Differentiated(function, train.inputs, train.outputs, tuple(trained))
