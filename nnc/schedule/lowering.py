@@ -146,6 +146,8 @@ class Lowering:
             return Apply((), "step", "i64", {}, "{0}", (self.number("step"),))
         if buffer.space is Space.DATA:
             at = (self.sample(at[0]), *at[1:])
+        elif buffer.space is Space.OUTPUT and buffer.batched:
+            at = (add(variable(Looked(self.number("cursor"))), at[0]), *at[1:])
         shape = tuple(0 if isinstance(size, Size) else size for size in buffer.shape)
         index = flatten(at, shape)
         # a condition on what the index does not depend on cannot take it out of the buffer

@@ -1,0 +1,201 @@
+"""Which ops share a kernel, what is stored and what is computed again: for small programs, by hand."""
+
+import pytest
+
+from nnc import pipeline
+from nnc.schedule.fuse import Fusion
+from nnc.schedule.groups import Group, region_group
+from nnc.schedule.kernel import KernelKind, StepSchedule
+from nnc.schedule.materialise import RECOMPUTED
+from nnc.tensor.ir import Value
+from nnc.tensor.program import Role
+from nnc.tensor.types import TypeMismatch
+from tests.schedule.programs import Build, F, compare, f, fused, index, planned, step_of
+
+PRODUCT, REGION, FINISH = KernelKind.PRODUCT, KernelKind.REGION, KernelKind.FINISH
+
+
+def kinds(step: StepSchedule) -> list[KernelKind]:
+    return [kernel.kind for kernel in step.kernels]
+
+
+def primitives(group: Group) -> list[str]:
+    return [op.primitive for op in group.ops]
+
+
+def stored(made: Build) -> set[str]:
+    return {value.hint for value in planned(made.program()).stored}
+
+
+def a_layer(made: Build, columns: int = 10) -> Value:
+    x, w, c = (made.parameter(t, n) for t, n in ((F(6), "x"), (f(6, columns), "w"), (f(columns), "c")))
+    return made.b.add(made.b.op("einsum", x, w, spec="Bk,kn->Bn"), c)
+
+
+def test_softmax_crossentropy_and_its_gradient_join_the_product() -> None:
+    made = Build()
+    b = made.b
+    h, t = a_layer(made), made.parameter(index(10), "t")
+    log_p = b.sub(h, b.logsumexp(h, keepdims=True))
+    made.give(b.sum(b.neg(b.op("pick", log_p, t)), batch=True), Role.ACCUMULATOR, "loss")
+    dh = b.sub(b.op("exp", log_p), b.op("one_hot", t, n=10))
+    made.give(dh, name="dh")
+    made.give(b.sum(dh, (), batch=True), Role.GRADIENT, "c")
+    step = compare(made.program())
+    assert kinds(step) == [PRODUCT, FINISH]
+    product = step.kernels[0]
+    assert product.tiles.columns == 16, "the tile spans the row that is reduced"
+    assert [write.fold for write in product.writes] == [None, "sum", "sum"]
+
+
+def test_a_row_wider_than_a_tile_is_reduced_by_a_kernel_of_its_own() -> None:
+    made = Build()
+    h = a_layer(made, 300)
+    made.give(made.b.sub(h, made.b.op("max", h, axes=(0,), keepdims=True)))
+    assert kinds(compare(made.program())) == [PRODUCT, REGION]
+
+
+def test_a_reduction_that_does_not_fit_the_tile_opens_a_kernel() -> None:
+    """Over part of the rows of a product; over rows and not columns of one with shared axes."""
+    made = Build()
+    x, w, b = made.parameter(F(3, 6), "x"), made.parameter(f(6, 4), "w"), made.b
+    made.give(b.sum(b.op("einsum", x, w, spec="Bsk,kn->Bsn"), (0,)))
+    assert kinds(compare(made.program())) == [PRODUCT, REGION]
+
+
+def test_the_mask_of_relu_is_read_off_what_is_stored() -> None:
+    """relu' joins the product of the backward pass, and its mask is computed again from the stored activation."""
+    made = Build()
+    b = made.b
+    h = b.op("maximum", a_layer(made), b.constant(0.0), hint="h")
+    w2, g = made.parameter(f(10, 5), "w2"), made.parameter(F(5), "g")
+    made.give(b.op("einsum", h, w2, spec="Bk,kn->Bn"), name="y")
+    dh = b.where(b.op("gt", h, b.constant(0.0), hint="mask"), b.op("einsum", g, w2, spec="Bn,kn->Bk"), 0.0)
+    made.give(b.sum(dh, (), batch=True), Role.GRADIENT, "c")
+    step = compare(made.program())
+    assert "h" in stored(made)
+    assert "mask" not in stored(made)
+    assert kinds(step) == [PRODUCT, PRODUCT, PRODUCT, FINISH]
+
+
+def test_a_residual_joins_the_product_that_it_is_added_to() -> None:
+    made = Build()
+    b = made.b
+    x, w = made.parameter(F(6), "x"), made.parameter(f(6, 6), "w")
+    h = b.op("tanh", x)
+    made.give(b.add(h, b.op("einsum", h, w, spec="Bk,kn->Bn")))
+    step = compare(made.program())
+    assert kinds(step) == [PRODUCT]
+    assert {value.hint for value, _ in step.kernels[0].reads} == {"x", "w"}, "tanh(x) is computed where it is read"
+
+
+def test_a_fold_of_what_floats_joins_a_kernel_that_runs_anyway() -> None:
+    made = Build()
+    b = made.b
+    made.give(b.op("exp", a_layer(made)))
+    weight = made.parameter(F(), "weight")
+    made.give(b.sum(weight, batch=True), Role.ACCUMULATOR, "weights")
+    assert kinds(compare(made.program())) == [PRODUCT, FINISH]
+
+
+def test_a_fold_that_is_read_is_finished_before_its_reader() -> None:
+    """A batch's mean is taken off what it is the mean of."""
+    made = Build()
+    b = made.b
+    h = a_layer(made)
+    made.give(b.sub(h, b.mean(h, (), True, batch=True)), name="centred")
+    step = compare(made.program())
+    assert kinds(step)[:2] == [PRODUCT, FINISH]
+    assert kinds(step)[2] is REGION
+    centred = next(w for kernel in step.kernels[2:] for w in kernel.writes)
+    assert centred.buffer.name == "centred"
+
+
+def test_folds_finished_together_share_their_partials() -> None:
+    made = Build()
+    b = made.b
+    h = a_layer(made)
+    made.give(b.sum(h, (), batch=True), Role.GRADIENT, "c")
+    made.give(b.sum(b.mul(h, h), batch=True), Role.ACCUMULATOR, "squares")
+    step = compare(made.program())
+    product, finish = step.kernels
+    assert len({write.partials for write in product.writes}) == 1
+    assert len(finish.writes) == 2
+    columns = {write.buffer.name: write.column for write in product.writes}
+    assert columns == {"d_c": 0, "sums": 32}, "a gradient's columns are padded as the flat buffer is"
+
+
+@pytest.mark.parametrize("shape", [(1 << 17,), (4, 1 << 16)])
+def test_a_row_that_no_tile_holds_is_refused_in_the_users_terms(shape: tuple[int, ...]) -> None:
+    made = Build()
+    made.give(made.b.op("prod", made.parameter(F(*shape), "x"), axes=tuple(range(len(shape)))))
+    with pytest.raises(TypeMismatch, match=r"`prod` of float\[.*\]: it is too large to be reduced at once"):
+        fused(made.program())
+
+
+def _chain(made: Build, value: Value, length: int) -> Value:
+    for _ in range(length):
+        value = made.b.op("sin", value)
+    return value
+
+
+@pytest.mark.parametrize(("length", "again"), [(2, True), (RECOMPUTED, True), (RECOMPUTED + 1, False)])
+def test_short_chains_are_computed_again_and_long_ones_stored(length: int, again: bool) -> None:
+    """A chain from a product that is a result too, read by the epilogue of another product."""
+    made = Build()
+    b = made.b
+    h = a_layer(made)
+    made.give(h)
+    y = b.op("cos", _chain(made, h, length - 1), hint="y")
+    made.give(b.sum(y))
+    x, w = made.parameter(F(6), "x2"), made.parameter(f(6, 10), "w2")
+    made.give(b.mul(b.op("einsum", x, w, spec="Bk,kn->Bn"), y))
+    assert ("y" not in stored(made)) is again
+    compare(made.program())
+
+
+def test_homes_and_levels() -> None:
+    """A value's level is the last group that must have run; what floats has no home."""
+    made = Build()
+    b = made.b
+    x = made.parameter(F(6), "x")
+    floating = b.op("exp", x)
+    h = a_layer(made)
+    joined = b.mul(h, 2.0)
+    made.give(joined)
+    made.give(floating)
+    fusion: Fusion = fused(made.program())
+    by_hint = {value.hint: value for value in fusion.level}
+    assert by_hint["exp"] not in fusion.home
+    assert fusion.level[by_hint["exp"]] == -1
+    assert fusion.home[by_hint["mul"]] is fusion.groups[0]
+    assert primitives(fusion.groups[0]) == ["einsum", "add", "mul"]
+    assert fusion.groups[1].kind is REGION, "a result that floats gets a kernel"
+
+
+def test_domains_of_generated_kernels() -> None:
+    made = Build()
+    scalar, row = made.parameter(f(), "scalar"), made.parameter(F(3), "row")
+    assert [axis.extent for axis in region_group(0, scalar).domain] == [1]
+    assert [axis.name for axis in region_group(0, row).domain] == ["B", "d1"]
+
+
+def test_the_kernels_of_a_sample(digits: pipeline.Compiled) -> None:
+    """Five products, one finish, one update; evaluation and prediction have two products and what they need."""
+    schedule = digits.schedule
+    assert schedule.train is not None
+    assert schedule.evaluate is not None
+    assert kinds(schedule.train).count(PRODUCT) == 5
+    assert sorted(kind.value for kind in kinds(schedule.train)[-2:]) == ["finish", "update"]
+    assert kinds(schedule.evaluate) == [PRODUCT, PRODUCT, FINISH]
+    assert kinds(schedule.predict) == [PRODUCT, PRODUCT]
+
+
+def test_a_result_is_written_to_each_of_its_places() -> None:
+    made = Build()
+    y = made.b.op("exp", made.parameter(F(3), "x"))
+    made.give(y, name="first")
+    made.give(y, name="second")
+    step = step_of(made.program())
+    assert [write.buffer.name for write in step.kernels[0].writes] == ["first", "second"]
+    compare(made.program())
