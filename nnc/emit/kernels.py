@@ -148,7 +148,7 @@ def _sections(
     for node in shared_nodes([region.left, region.right], depth):
         if not whole or node.dims:
             printer.text(node)
-    for v in (rows, columns):
+    for v in (rows, columns, *(v for role, v in region.variables.items() if role == "shared")):
         if not whole and v.padded and v.extent is None:
             printer.valid(v)
     prepare = printer.drain()

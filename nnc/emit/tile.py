@@ -194,8 +194,9 @@ class TilePrinter:
                 terms.append(self.spread_text(self.texts["inside", v], (v,), dims))
             elif v.padded:
                 inside = v.extent is None
+                own = (v,) if v in dims else ()
                 terms.append(
-                    self.spread_text(self.valid(v), (v,), dims) if inside else f"{self.at(v, dims)} < {v.extent}"
+                    self.spread_text(self.valid(v), own, dims) if inside else f"{self.at(v, dims)} < {v.extent}"
                 )
         return terms
 
@@ -288,7 +289,8 @@ class TilePrinter:
         """`raw`: as stored, for an operand that is rounded anyway."""
         assert node.buffer is not None
         pointer = self.pointer(node.buffer)
-        terms = [*self.padding(node.dims, node.dims), *self.conditions(node.conditions, node.dims)]
+        variables = dict.fromkeys((*node.dims, *node.index.variables()))
+        terms = [*self.padding(variables, node.dims), *self.conditions(node.conditions, node.dims)]
         index = self.index(node.index, node.dims)
         place = pointer if index == "0" else f"{pointer} + {index}"
         other = "0.0" if node.buffer.element in ("f32", "f64", "bf16", "f16") else "0"

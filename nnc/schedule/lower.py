@@ -80,7 +80,7 @@ def _product_tile(
         name = "rows" if batched and role in ("rows", "depth") else plain
         v = tile_variable(name, extents, sizes[role])
         if role == "shared":
-            v = replace(v, padded=False)
+            v = replace(v, padded=v.extent is None)  # the grid goes over the capacity, the batch may be smaller
         variables[role] = v
         home.update(zip(own, unflatten(variable(v), _shape(extents)), strict=True))
     shapes = {v: sizes[role] for role, v in variables.items()}

@@ -318,8 +318,8 @@ class Tile:
         shape = tuple(self.region.shapes[v] for v in dims)
         mask = np.ones(shape, bool)
         for v in padding:
-            if v.padded and v is not self.region.variables.get("shared"):
-                mask = mask & self.along(self.inside(v), (v,), dims)
+            if v.padded:
+                mask = mask & self.along(self.inside(v), (v,) if v in dims else (), dims)
         for condition in conditions:
             place = self.index(condition.index, dims)
             mask = mask & (place >= 0) & (place < condition.size) & (place % condition.every == 0)
@@ -373,7 +373,7 @@ class Tile:
                 raise AssertionError(node)
 
     def _load(self, node: Load, buffer: Buffer) -> np.ndarray:
-        mask = self.mask(node.dims, node.conditions, node.dims)
+        mask = self.mask(tuple(dict.fromkeys((*node.dims, *node.index.variables()))), node.conditions, node.dims)
         array = self.machine.buffer(buffer)
         index = np.broadcast_to(self.index(node.index, node.dims), mask.shape)
         read = index[mask]

@@ -141,10 +141,9 @@ SPECS = {
 # Programs of a product with one matrix a sample run for all that buffers have room for; what they leave beyond the
 # batch does no harm in the arena, and would in a result of the model.
 SHARED = ("attention", "shared in the sample")
-BEYOND = pytest.mark.xfail(reason="a product with a matrix for each sample writes rows beyond the batch", strict=True)
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=BEYOND) if name in SHARED else name for name in SPECS])
+@pytest.mark.parametrize("name", SPECS)
 def test_products(name: str) -> None:
     spec, left, right = SPECS[name]
     made = Build()
