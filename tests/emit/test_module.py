@@ -1,0 +1,112 @@
+"""Modules as text: what they look like, and that the project's own formatter and linter leave them alone."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from nnc import pipeline
+from nnc.emit.initial import initializer
+from nnc.emit.update import keeps_zeros
+from nnc.emit.writer import Group, call, collection, lay_out, mapping
+from nnc.tensor.build import Builder
+from nnc.tensor.ir import Function
+from nnc.tensor.types import TensorType
+
+ROOT = Path(__file__).resolve().parents[2]
+PROGRAMS = [ROOT / "samples" / "digits.nn", *sorted((ROOT / "tests" / "programs").glob("*.nn"))]
+
+
+def test_the_digits_module(golden: Callable[[Path, str], None]) -> None:
+    text = pipeline.compile(ROOT / "samples" / "digits.nn").text
+    golden(Path(__file__).parent / "goldens" / "digits.txt", text)
+
+
+def test_modules_are_formatted_and_lint_clean(tmp_path: Path) -> None:
+    for program in PROGRAMS:
+        (tmp_path / f"{program.stem}.py").write_text(pipeline.compile(program).text, encoding="utf-8")
+    configuration = f"--config={ROOT / 'pyproject.toml'}"
+    for command in (["format", "--diff"], ["check"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "ruff", *command, configuration, str(tmp_path)], capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_digits_step_has_seven_kernels() -> None:
+    made = pipeline.compile(ROOT / "samples" / "digits.nn").schedule
+    assert made.train is not None
+    assert [kernel.name for kernel in made.train.kernels] == [
+        "hidden_forward",
+        "probs_loss",
+        "probs_dense_kernel_gradient",
+        "hidden_backward",
+        "hidden_dense_kernel_gradient",
+        "finish",
+        "update",
+    ]
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=lambda path: path.stem)
+def test_no_text_of_the_user_becomes_code(program: Path, tmp_path: Path) -> None:
+    source = program.read_text(encoding="utf-8")
+    evil = '"""); import os; os.abort() #\\'
+    copy = tmp_path / program.name
+    copy.write_text(f"## {evil}\n{source}".replace("\nmodel", f"\n## {evil}\nmodel", 1), encoding="utf-8")
+    text = pipeline.compile(copy).text
+    compiled = compile(text, str(copy), "exec")
+    assert "abort" not in compiled.co_names
+
+
+def _body(make: Callable[[Builder], object]) -> Function:
+    b = Builder("update")
+    results = make(b)
+    assert isinstance(results, tuple)
+    return b.finish(list(results))
+
+
+def test_an_update_that_moves_padding_is_known() -> None:
+    def descent(b: Builder) -> object:
+        p, g = (b.parameter(TensorType("f32"), name) for name in ("parameter", "gradient"))
+        b.parameter(TensorType("f32"), "step")
+        return (b.sub(p, b.mul(g, 0.1)),)
+
+    def drift(b: Builder) -> object:
+        p, _ = (b.parameter(TensorType("f32"), name) for name in ("parameter", "gradient"))
+        step = b.parameter(TensorType("f32"), "step")
+        return (b.add(p, step),)
+
+    assert keeps_zeros(_body(descent), 1)
+    assert not keeps_zeros(_body(drift), 1)
+
+
+def test_initializers_as_text() -> None:
+    b = Builder("initial")
+    drawn = b.op("uniform", shape=(3, 5), low=-0.5, high=0.5, place=0)
+    assert initializer(b.finish([drawn])) == "lambda random: random.uniform((3, 5), -0.5, 0.5)"
+    b = Builder("initial")
+    scaled = b.mul(b.op("normal", shape=(3,), mean=0.0, stddev=2.0, place=0), 0.25)
+    assert initializer(b.finish([scaled])) == "lambda random: random.normal((3,), 0.0, 2.0) * 0.25"
+    b = Builder("initial")
+    full = b.op("broadcast", b.constant(1.5), shape=(4, 2), batched=False)
+    assert initializer(b.finish([full])) == "lambda random: 1.5"
+
+
+@pytest.mark.parametrize(
+    ("group", "lines"),
+    [
+        (call("f", "a", "b"), ["f(a, b)"]),
+        (collection(["a"]), ["(a,)"]),
+        (collection([], "x = "), ["x = ()"]),
+        (mapping([("a", "1"), ("b", call("g", "2"))], "X = "), ['X = {"a": 1, "b": g(2)}']),
+        (call("f", "a" * 60, "b" * 60), ["f(", f"    {'a' * 60},", f"    {'b' * 60},", ")"]),
+        (call("f" * 30, "a" * 50, "b" * 50), ["f" * 30 + "(", f"    {'a' * 50}, {'b' * 50}", ")"]),
+        (Group("x = ", ("a" * 60, "b" * 60), "{}"), ["x = {", f"    {'a' * 60},", f"    {'b' * 60},", "}"]),
+    ],
+)
+def test_lines_are_broken_as_the_formatter_does(group: Group, lines: list[str]) -> None:
+    assert lay_out(group) == lines
