@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from nnc.pipeline import compile
+from nnc.base.diagnostic import Reporter
+from nnc.emit import module as emission
+from nnc.pipeline import Options, compile, schedule
 from nnc.runtime.random import Orders
-from tests.programs.references import REFERENCES, ROOT, Arrays, Reference, in_double, train
+from tests.programs.references import REFERENCES, ROOT, Arrays, Reference, in_double, in_precision, train
 
 TOLERANCE = 1e-6  # of parameters after two epochs, beside float64
 SEED = 3
@@ -36,8 +38,11 @@ def imported(text: str, name: str) -> Any:
     return model
 
 
-def model_of(name: str) -> Any:
-    return imported(compile(REFERENCES[name].path).text, name)
+def model_of(name: str, precision: str = "f32") -> Any:
+    if precision == "f32":
+        return imported(compile(REFERENCES[name].path).text, name)
+    source = in_precision(REFERENCES[name].path, precision)
+    return imported(emission.run(schedule(source, Options(), Reporter())), f"{name}_{precision}")
 
 
 def fitted(
@@ -118,6 +123,29 @@ def check_kernels(name: str, device: str, backwards: AbstractContextManager[None
             with backwards or nullcontext():
                 again = parameters(fitted(cls, reference, samples, batch, "triton", True, device))
             assert all(np.array_equal(array, again[path]) for path, array in parameters(model).items())
+
+
+def check_precision(name: str, precision: str, backend: str, device: str = "cpu") -> None:
+    """Gradients and the loss after an epoch beside float64, to what the precision's rounding allows."""
+    reference, cls = REFERENCES[name], model_of(name, precision)
+    samples, batch = reference.sizes[0]
+    inputs, targets, weight = reference.data(samples)
+    model = cls(device=device, seed=SEED, backend=backend, _guard=True)
+    held = {path: value.requires_grad_() for path, value in in_double(parameters(model)).items()}
+    outcome = reference.forward(held, in_double(inputs | targets))
+    wanted = torch.autograd.grad(outcome.loss.mean(), list(held.values()))
+    found = model.gradients(inputs, targets)
+    for (path, array), exact in zip(found.items(), wanted, strict=True):
+        # as a whole, not by element: rounding turns single units of a ReLU on or off, for all that feeds them
+        error, size = float(np.linalg.norm(array - exact.numpy())), float(exact.norm())
+        assert error <= 2e-2 * size + 1e-8, f"{name} in {precision}: the gradient of {path} is off by {error / size}"
+    model.fit(inputs, targets, batch_size=batch, epochs=EPOCHS, verbose=0, sample_weight=weight)
+    orders = [Orders(SEED).at(epoch, samples) for epoch in range(EPOCHS)]
+    start = {path: value.detach().numpy() for path, value in held.items()}
+    _, history = train(reference, start, inputs | targets, weight, batch, orders)
+    np.testing.assert_allclose(model.history.history["loss"], history["loss"], rtol=2e-2)
+    check_padding(model)
+    assert model.guards.overwritten() == []
 
 
 def check_extreme(cls: Any, backend: str, device: str = "cpu") -> None:

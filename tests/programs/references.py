@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from nnc.base.source import Source
+
 ROOT = Path(__file__).resolve().parents[2]
 Tensors: TypeAlias = dict[str, Tensor]
 Arrays: TypeAlias = dict[str, np.ndarray]
@@ -170,6 +172,14 @@ REFERENCES = {
         OWN / "sequence.nn", sequence, sgd(0.5), {"x": floats(6, 5)}, {"wanted": floats(6, 4)}, ((23, 16), (9, 2))
     ),
 }
+
+
+def in_precision(path: Path, precision: str) -> Source:
+    """The program with that setting."""
+    before = "    batch_size ="
+    text = path.read_text(encoding="utf-8")
+    assert text.count(before) == 1
+    return Source(path.name, text.replace(before, f'    precision  = "{precision}"\n{before}'))
 
 
 # ------------------------------------------------------------------------------------------------ training

@@ -46,6 +46,7 @@ class Interrupted(Exception):
 
 def stop_after(step: int) -> Any:
     """A callback that ends the training once that many steps were taken."""
+
     class Stop(Callback):
         taken = 0
 

@@ -8,6 +8,7 @@ from tests.programs.harness import (
     check_against_float64,
     check_extreme,
     check_kernels,
+    check_precision,
     check_results,
     fitted,
     model_of,
@@ -41,6 +42,25 @@ def test_kernels_are_float64_autograd(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_kernels_on_a_gpu_are_float64_autograd(name: str) -> None:
     check_kernels(name, "cuda")
+
+
+PRECISIONS = [(name, precision) for precision in ("tf32", "bf16") for name in ("digits", "sequence")]
+
+
+@pytest.mark.parametrize(("name", "precision"), PRECISIONS)
+def test_precision_on_the_torch_path(name: str, precision: str) -> None:
+    check_precision(name, precision, "torch")
+
+
+def test_precision_in_kernels() -> None:
+    calls = "\n".join(f"check_precision({name!r}, {precision!r}, 'triton')" for name, precision in PRECISIONS)
+    run_interpreted(f"from tests.programs.harness import check_precision\n{calls}")
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize(("name", "precision"), PRECISIONS)
+def test_precision_on_a_gpu(name: str, precision: str) -> None:
+    check_precision(name, precision, "triton", "cuda")
 
 
 def test_extreme_logits_on_the_torch_path() -> None:
