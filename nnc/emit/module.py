@@ -133,7 +133,7 @@ def _path(steps: dict[str, StepText], path: str) -> Group:
 def _class(schedule: Schedule) -> list[str]:
     model = schedule.model
     digest = hashlib.sha256(model.source.text.encode()).hexdigest()
-    reports = [call("Report", *map(tables.quoted, (r.name, r.total, r.over))) for r in model.reports]
+    reports = [tables.report(row) for row in model.reports]
     attributes = {
         "source": collection([tables.quoted(describe.file_name(model.source.path)), tables.quoted(digest)]),
         "inputs": tables.ports(model.inputs),

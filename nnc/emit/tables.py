@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from nnc.emit.describe import file_name
 from nnc.emit.expression import number
-from nnc.emit.initial import initializer
+from nnc.emit.initial import initializer, scalar_function
 from nnc.emit.torch_text import TorchView
 from nnc.emit.writer import Group, Item, call, collection, lay_out
 from nnc.schedule.kernel import Buffer, Extent, FlatLayout, Schedule
-from nnc.tensor.program import Parameter, Port, State
+from nnc.tensor.program import Parameter, Port, Report, State
 
 
 def table(name: str, rows: Sequence[Item]) -> list[str]:
@@ -92,6 +92,15 @@ def _port(row: Port) -> Group:
         quoted(row.declared),
         quoted(place),
     )
+
+
+def report(row: Report) -> Group:
+    """`Report("loss", "loss", "count")`, or with a function of the sums."""
+    if row.result is None:
+        return call("Report", *map(quoted, (row.name, row.total, row.over)))
+    states = collection([quoted(name) for name in row.states], "states=")
+    wishes = [name.removeprefix(f"{row.name}_") for name in row.states]
+    return call("Report", quoted(row.name), states, f"result={scalar_function(row.result, wishes)}")
 
 
 def slots(schedule: Schedule) -> list[str]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from nnc.emit.torch_tensor import Host, Storage, extents
-from nnc.schedule.kernel import Buffer, Kernel, Space, StepSchedule
+from nnc.schedule.kernel import Buffer, Kernel, Space, StepSchedule, Write
 from nnc.tensor.build import Builder
 from nnc.tensor.ir import Op, Value
 from nnc.tensor.primitives import TABLE, Kind
@@ -153,7 +153,7 @@ def expand(kernel: Kernel, world: World) -> Expanded:
         if write.value in world.carried:
             found.writes.append((write.value, world.carried[write.value]))
         if write.buffer.space is Space.SUMS:
-            found.sums.append((renamed.get(write.value, write.value), write.buffer.offset))
+            found.sums += [(renamed.get(write.value, write.value), place) for place in _numbers(write, world)]
         elif write.value not in flat:
             found.writes.append((renamed.get(write.value, write.value), world.storage(write.buffer)))
     computed = {value for op in found.ops for value in op.results}
@@ -162,6 +162,14 @@ def expand(kernel: Kernel, world: World) -> Expanded:
         if value not in computed and value not in found.reads and placed is not None:
             found.reads[value] = world.storage(placed)
     return found
+
+
+def _numbers(write: Write, world: World) -> list[int]:
+    """The accumulators that a write grows: of a fold all that its value goes to, which its finish knows."""
+    if write.fold is None:
+        return [write.buffer.offset]
+    writes = [each for kernel in world.step.kernels for each in kernel.writes if each.value is write.value]
+    return list(dict.fromkeys(each.buffer.offset for each in writes if each.buffer.space is Space.SUMS))
 
 
 def _wanted(found: Expanded) -> Iterator[Value]:

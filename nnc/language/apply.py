@@ -236,8 +236,6 @@ def apply(
     if not isinstance(match_target, Configured):
         raise ctx.fail("E0407", f"{describe(target)} cannot be applied", span)
     kind = match_target.defined.kind
-    if kind == "metric":
-        raise ctx.unsupported("a metric with states is", span)
     if kind == "optimizer" and ctx.counter is not None:
         return ctx.update(match_target, tensors, named, span, frame)
     if kind == "optimizer":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nnc.base.source import Span
+from nnc.language import fold
 from nnc.language.context import Elaboration
 from nnc.language.initialize import initial_value
 from nnc.language.naming import Place
@@ -42,6 +43,8 @@ def apply_body(
         frame.bind(param.name.text, configuration[param.name.text], param.name.span)
     unifier = Unifier(ctx, frame, f"`{defined.name}`")
     _bind_tensors(ctx, frame, unifier, layer, tensors, span)
+    if defined.kind == "metric":
+        return fold.applied(ctx, defined.name, _given(_run(ctx, definition, frame, unifier, hint)), frame, span)
     if not makes_layer:
         return _given(_run(ctx, definition, frame, unifier, hint))
     ctx.applications.append([])

@@ -100,6 +100,7 @@ class Elaboration(ABC):
     counter: Tensor | None = None
     pointwise_only: bool = False
     in_initializer: bool = False
+    weight: Tensor | None = None  # of each sample, in a training
     is_fixed: bool = False  # within `stop_gradient(layer)`
     draws: int = 0
     failed: bool = False  # something was reported that no exception carries any further

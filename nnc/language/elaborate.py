@@ -149,7 +149,9 @@ class _Run:
         weight = None
         if self.choice.train is not None and self.ctx.mode != "predict":
             self._targets(self.choice.train)
-            weight = self._parameter(Role.WEIGHT, "weight", TensorType("f32", (), True), self.choice.train.model.span)
+            weight = self.ctx.weight = self._parameter(
+                Role.WEIGHT, "weight", TensorType("f32", (), True), self.choice.train.model.span
+            )
         self._model(layer)
         if self.choice.train is not None and weight is not None:
             self.frame.bind(self.choice.model.name.text, layer, self.choice.model.name.span)

@@ -12,7 +12,7 @@ from typing import Literal
 from nnc.base.source import Span
 from nnc.language.files import FileScope
 from nnc.language.naming import Place
-from nnc.language.values import Anything, Configured
+from nnc.language.values import Anything, Configured, Tensor
 
 Body = Literal["file", "layer", "model", "fn", "metric", "optimizer", "train", "comprehension"]
 
@@ -33,6 +33,7 @@ class Frame:
     place:  where layers that are made now take their names from.
     owner:  the layer whose body this is: its parameters go there.
     states: the paths of a layer's states, by name.
+    folds:   what a metric's states become in this batch, by name.
     dropped: names of optimizer states that are absent; setting them is left out.
     """
 
@@ -43,6 +44,7 @@ class Frame:
     owner: Configured | None = None
     names: dict[str, Binding] = field(default_factory=dict)
     states: dict[str, str] = field(default_factory=dict)
+    folds: dict[str, Tensor] = field(default_factory=dict)
     dropped: set[str] = field(default_factory=set)
 
     def bind(self, name: str, value: Anything, span: Span) -> None:

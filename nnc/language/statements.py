@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import assert_never
 
-from nnc.language import carry, lists
+from nnc.language import carry, fold, lists
 from nnc.language.context import Elaboration
 from nnc.language.initialize import parameter
 from nnc.language.naming import Place
@@ -69,6 +69,9 @@ def _statement(ctx: Elaboration, statement: tree.Statement, frame: Frame, hints:
         case tree.Scan():
             raise ctx.unsupported("`scan` is", statement.span)
         case tree.StateStmt():
+            if frame.block.body == "metric":
+                fold.start(ctx, statement, frame)
+                return
             frame.place = Place(frame.place.path[:-1])
             held = carry.state(ctx, statement, frame)
             remember(ctx, frame, held, statement.name.text)
@@ -82,6 +85,8 @@ def _statement(ctx: Elaboration, statement: tree.Statement, frame: Frame, hints:
 def assign(ctx: Elaboration, node: tree.Assign, frame: Frame, hints: Mapping[str, str]) -> Anything:
     """`names = value`. A layer assigned alone takes the name."""
     first = node.names[0].base
+    if frame.block.body == "metric" and node.names[0].primed:
+        return fold.folded(ctx, node, frame)
     hint = hints.get(first, first) if len(node.names) == 1 and first != "_" else ""
     value = ctx.evaluate(node.value, frame, hint)
     if isinstance(value, Configured) and value.place is frame.place and value.path is None:

@@ -12,6 +12,7 @@ from functools import partial
 
 from nnc.base.source import Span
 from nnc.language.context import Elaboration
+from nnc.language.fold import result_function
 from nnc.language.naming import Place
 from nnc.language.operators import number
 from nnc.language.optimize import trained_by
@@ -20,6 +21,7 @@ from nnc.language.settings import LOSS, METRICS, NAMES, OPTIMIZER, PENDING, PLAI
 from nnc.language.statements import run
 from nnc.language.values import (
     Anything,
+    Folded,
     Poison,
     Poisoned,
     Record,
@@ -237,17 +239,34 @@ def _metrics(ctx: Elaboration, value: Anything, span: Span, found: Training, wei
     for name, metric in value.entries.items():
         place = value.spans[name]
         try:
-            if name in TAKEN or name.endswith(f"_{LOSS}"):
+            if name in TAKEN or name.endswith(f"_{LOSS}") or name in found.accumulators:
                 raise ctx.fail("E0511", f"a metric cannot be called `{name}`", place, help="choose another name")
-            tensor = _numbers(ctx, metric, place, "metric", "E0510")
+            if isinstance(metric, Folded):
+                _folded(ctx, name, metric, place, found)
+            else:
+                _averaged(ctx, name, _numbers(ctx, metric, place, "metric", "E0510"), place, found, weight)
         except Poisoned:
             poisoned = True
-            continue
-        if tensor.type.batched:
-            found.accumulators[name] = _weighted(ctx, tensor, weight, place, f"{name}_sum")
-        else:
-            mean = _entries(ctx, tensor, place)
-            found.accumulators[name] = ctx.op("mul", [mean, total], place, hint=f"{name}_sum")
-        found.reports.append(Report(name, name, WEIGHT_SUM))
     if poisoned:
         raise Poisoned
+
+
+def _averaged(ctx: Elaboration, name: str, value: Tensor, span: Span, found: Training, weight: Tensor) -> None:
+    """A metric that is averaged as a loss is."""
+    if value.type.batched:
+        found.accumulators[name] = _weighted(ctx, value, weight, span, f"{name}_sum")
+    else:
+        mean = _entries(ctx, value, span)
+        total = found.accumulators[WEIGHT_SUM]
+        found.accumulators[name] = ctx.op("mul", [mean, total], span, hint=f"{name}_sum")
+    found.reports.append(Report(name, name, WEIGHT_SUM))
+
+
+def _folded(ctx: Elaboration, name: str, metric: Folded, span: Span, found: Training) -> None:
+    """A metric with states: each is a running sum, and what is made of them is reported."""
+    keys = {state: f"{name}_{state}" for state in metric.states}
+    for state, key in keys.items():
+        if key in found.accumulators:
+            raise ctx.fail("E0511", f"a metric cannot be called `{key}`", span, help="choose another name")
+        found.accumulators[key] = metric.states[state]
+    found.reports.append(Report(name, states=tuple(keys.values()), result=result_function(ctx, metric, span)))

@@ -131,6 +131,15 @@ class Stages:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Folded:
+    """A metric with states, applied: what each state is after the batch alone, and the result made of them."""
+
+    name: str
+    states: dict[str, Tensor]
+    result: Tensor
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Fixed:
     """`stop_gradient(layer)`: no gradient reaches the layer's parameters through it."""
 
@@ -159,6 +168,7 @@ Anything: TypeAlias = Union[  # noqa: UP007 (names inside are not yet bound when
     BoundBuiltin,
     Stages,
     Fixed,
+    Folded,
     ModuleValue,
     Builtin,
     None,
@@ -215,6 +225,8 @@ def describe(value: Anything) -> str:
             return f"the {_KIND[value.defined.kind]} `{value.defined.name}`"
         case Stages():
             return "a row of layers"
+        case Folded(name=name):
+            return f"the metric `{name}`"
         case Fixed(target=target):
             return describe(target)
         case ModuleValue():

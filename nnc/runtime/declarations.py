@@ -98,11 +98,14 @@ class Port:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A number that is shown: one accumulator over another."""
+    """A number that is shown: one accumulator over another, or `result` of the accumulators `states`, which it is
+    called with as float64 scalars."""
 
     name: str
-    numerator: str
-    denominator: str
+    numerator: str = ""
+    denominator: str = ""
+    states: tuple[str, ...] = ()
+    result: Callable[..., Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

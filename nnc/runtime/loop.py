@@ -57,10 +57,13 @@ class Run:
 def means(sums: torch.Tensor, accumulators: tuple[str, ...], reports: tuple[Report, ...]) -> dict[str, float]:
     """The reported numbers; over nothing, 0, as Keras divides."""
     values = dict(zip(accumulators, sums.tolist(), strict=False))
-    return {
-        report.name: values[report.numerator] / values[report.denominator] if values[report.denominator] else 0.0
-        for report in reports
-    }
+    return {report.name: _reported(report, values) for report in reports}
+
+
+def _reported(report: Report, values: dict[str, float]) -> float:
+    if report.result is not None:
+        return float(report.result(*(torch.tensor(values[name], dtype=torch.float64) for name in report.states)))
+    return values[report.numerator] / values[report.denominator] if values[report.denominator] else 0.0
 
 
 @contextmanager

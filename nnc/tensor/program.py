@@ -112,11 +112,16 @@ class Optimizer:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A number that `fit` shows: accumulator `total` over accumulator `over`."""
+    """A number that `fit` shows: accumulator `total` over accumulator `over`; or `result` of the accumulators `states`.
+
+    result: a function of scalars, one for each of `states`, in their order.
+    """
 
     name: str  # "loss", "accuracy"
-    total: str
-    over: str
+    total: str = ""
+    over: str = ""
+    states: tuple[str, ...] = ()
+    result: Function | None = None
 
 
 @dataclass(frozen=True, slots=True)

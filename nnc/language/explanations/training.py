@@ -9,6 +9,21 @@ _LOSS = "loss = categorical_crossentropy(y, label)"
 _OPTIMIZER = "optimizer = Adam(learning_rate = 1e-3)"
 _BOTH = f"{_LOSS}\n{_OPTIMIZER}"
 
+
+def _metric(code: str, title: str, explanation: str, failing: str, fixed: str) -> Explanation:
+    """An example that is the body of a metric."""
+
+    def text(body: str) -> str:
+        return (
+            f"metric Seen(y_pred, y_true) {{\n{body}}}\n\n"
+            "model Net(x: float[8]) -> y: float[4] {\n    y = x |> Dense(4)\n}\n\n"
+            "train Net {\n    loss = sum(y)\n    optimizer = SGD\n"
+            "    metrics = { seen: Seen(sum(y), sum(x)) }\n}\n"
+        )
+
+    return Explanation(code, title, explanation, text(failing), text(fixed))
+
+
 TABLE: tuple[Explanation, ...] = (
     in_training(
         "E0501",
@@ -98,6 +113,21 @@ TABLE: tuple[Explanation, ...] = (
         "A schedule is a function of the number of steps taken; it gives a number for each.",
         "fn Steps(step) = [step, 1]\ntrain Net {\n    loss = sum(y)\n    optimizer = SGD(Steps)\n}\n",
         "fn Steps(step) = 0.1 * 0.9 ^ step\ntrain Net {\n    loss = sum(y)\n    optimizer = SGD(Steps)\n}\n",
+    ),
+    _metric(
+        "E0514",
+        "a metric's state that is no fold",
+        "A metric's state is folded over the samples: `s' = s + value`, `maximum(s, value)` or "
+        "`minimum(s, value)`, where the value does not read the state. Sums count under the sample weights.",
+        "    state calls = 0\n    calls' = 2 * calls + y_pred\n    result = calls' + 0 * len(shape(y_true))\n",
+        "    state calls = 0\n    calls' = calls + y_pred * y_true\n    result = calls'\n",
+    ),
+    _metric(
+        "E0515",
+        "a metric's result that reads single samples",
+        "The result is computed once, when all samples were seen: from the states' last values and constants.",
+        "    state calls = 0\n    calls' = calls + y_true\n    result = calls' * y_pred\n",
+        "    state calls = 0\n    calls' = calls + y_true * y_pred\n    result = 2 * calls'\n",
     ),
     Explanation(
         "W0501",
