@@ -39,8 +39,15 @@ def _shape(call: BuiltinCall) -> Anything:
     return call.tensor().type.shape
 
 
+def _element_of(call: BuiltinCall) -> Anything:
+    """The name of a tensor's element type; none for a compile-time value."""
+    (x,) = call.args
+    return x.type.element if isinstance(x, Tensor) else None
+
+
 BUILTINS = (
     Builtin("len", ("x",), (), _len),
     Builtin("range", ("first", "*more"), (), _range),
     Builtin("shape", ("x",), (), _shape),
+    Builtin("element_of", ("x",), (), _element_of),
 )

@@ -1,5 +1,5 @@
 """Reductions over `axis =` (default: all axes of the sample), with `keepdims = true`, and with `batch = true` over
-the batch."""
+the batch. Of a list they are element by element: `sum((a, b))` is a + b."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from nnc.language.builtins.call import BuiltinCall
-from nnc.language.operators import origins
+from nnc.language.operators import ARITHMETIC, binary, operands, origins, pointwise
 from nnc.language.values import Anything, Builtin, Tensor, is_number
 from nnc.tensor.types import TypeMismatch
 
@@ -23,9 +23,31 @@ _FOLDS: dict[str, Callable[[Sequence[float]], float]] = {
 }
 
 
+_JOINS = {"sum": "+", "mean": "+", "prod": "*", "max": "maximum", "min": "minimum"}
+
+
+def _joined(call: BuiltinCall, items: tuple[Anything, ...]) -> Anything:
+    """A reduction of a list of tensors, element by element."""
+    if any(call.options.get(name) != default for name, default in _OPTIONS):
+        raise call.fail("of a list it has no axis", code="E0210", help="stack(xs, axis = 0) makes one tensor of a list")
+    join, total = _JOINS[call.name], items[0]
+    for item in items[1:]:
+        pair = ((total, call.span), (item, call.span))
+        if join in ARITHMETIC:
+            total = binary(call.ctx, join, *pair, call.span, call.hint)
+        else:
+            args = operands(call.ctx, f"apply `{call.name}` to", *pair, call.span)
+            total = pointwise(call.ctx, join, f"apply `{call.name}` to", [(x, call.span) for x in args], call.span)
+    if call.name != "mean":
+        return total
+    return binary(call.ctx, "/", (total, call.span), (len(items), call.span), call.span, call.hint)
+
+
 def _listed(call: BuiltinCall) -> Anything:
-    """A reduction of a compile-time list of numbers."""
+    """A reduction of a list: of numbers at compile time, or of tensors element by element."""
     (items,) = call.args
+    if isinstance(items, tuple) and call.name in _JOINS and any(isinstance(item, Tensor) for item in items):
+        return _joined(call, items)
     fold = _FOLDS.get(call.name)
     if fold is None or not isinstance(items, tuple) or not items or not all(map(is_number, items)):
         call.tensor()

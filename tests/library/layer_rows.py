@@ -1,0 +1,128 @@
+"""Rows of the comparison with Keras: layers."""
+
+import keras
+import torch
+
+from tests.library.rows import Row, layer, layers
+
+D = {"dtype": "float64"}
+MERGED = (("float[3, 7]", "float[3, 7]"), ("float[1]", "float[1]"), ("float[2, 1, 5]", "float[2, 1, 5]"))
+
+
+def _merging(name: str, count: int = 3) -> list[Row]:
+    letters = ", ".join("abc"[:count])
+    return [
+        layer(f"({letters}) |> {name}", lambda: getattr(layers, name)(**D), *(first,) * count) for first, _ in MERGED
+    ]
+
+
+LAYERS: dict[str, list[Row]] = {
+    **{name: _merging(name) for name in ("Add", "Multiply", "Average", "Maximum", "Minimum")},
+    "Sequential": [
+        Row(
+            "a |> Sequential([tanh, sigmoid, tanh])", lambda a: torch.tanh(torch.sigmoid(torch.tanh(a))), ("float[3]",)
+        ),
+        Row("a |> Sequential([])", lambda a: a, ("float[3]",)),
+    ],
+    "Subtract": _merging("Subtract", 2),
+    "Concatenate": [
+        layer("(a, b) |> Concatenate", lambda: layers.Concatenate(**D), "float[3, 7]", "float[3, 1]"),
+        layer("(a, b, c) |> Concatenate(axis = 0)", lambda: layers.Concatenate(1, **D), *("float[2]",) * 3),
+        layer("(a, b) |> Concatenate(axis = 0)", lambda: layers.Concatenate(1, **D), "float[1, 4]", "float[3, 4]"),
+    ],
+    "Dense": [
+        layer("Dense(3)(a)", lambda: layers.Dense(3, **D), "float[5, 7]"),
+        layer("Dense(1, tanh, false)(a)", lambda: layers.Dense(1, "tanh", False, **D), "float[1]"),
+    ],
+    "Embedding": [
+        layer("Embedding(7, 3)(a)", lambda: layers.Embedding(7, 3, **D), "index(7)[5]"),
+        layer("Embedding(1, 1)(a)", lambda: layers.Embedding(1, 1, **D), "index(1)"),
+    ],
+    "Flatten": [layer("a |> Flatten", lambda: layers.Flatten(**D), type) for type in ("float[3, 1, 7]", "float")],
+    "Rescaling": [
+        layer("Rescaling(0.5, -1)(a)", lambda: layers.Rescaling(0.5, -1, **D), "float[3, 7]"),
+        layer("Rescaling(1 / 255)(a)", lambda: layers.Rescaling(1 / 255, **D), "u8[3]"),
+    ],
+    "Identity": [layer("a |> Identity", lambda: layers.Identity(**D), "float[3, 7]")],
+    "Reshape": [
+        layer("a |> Reshape([7, 3])", lambda: layers.Reshape((7, 3), **D), "float[3, 7]"),
+        layer("a |> Reshape([-1, 2])", lambda: layers.Reshape((-1, 2), **D), "float[3, 4]"),
+    ],
+    "Permute": [
+        layer("a |> Permute([1, 0])", lambda: layers.Permute((2, 1), **D), "float[3, 7]"),
+        layer("a |> Permute([2, 0, 1])", lambda: layers.Permute((3, 1, 2), **D), "float[2, 1, 5]"),
+    ],
+    "RepeatVector": [
+        layer("a |> RepeatVector(3)", lambda: layers.RepeatVector(3, **D), "float[7]"),
+        layer("a |> RepeatVector(1)", lambda: layers.RepeatVector(1, **D), "float[1]"),
+    ],
+    "Activation": [layer("a |> Activation(tanh)", lambda: layers.Activation("tanh", **D), "float[3, 7]")],
+    "ReLU": [
+        layer("a |> ReLU", lambda: layers.ReLU(**D), "float[3, 7]"),
+        layer("a |> ReLU(1.5, 0.1, 0.3)", lambda: layers.ReLU(1.5, 0.1, 0.3, **D), "float[3, 7]"),
+    ],
+    "LeakyReLU": [
+        layer("a |> LeakyReLU", lambda: layers.LeakyReLU(**D), "float[3, 7]"),
+        layer("a |> LeakyReLU(0.05)", lambda: layers.LeakyReLU(0.05, **D), "float[1]"),
+    ],
+    "ELU": [layer("a |> ELU(0.7)", lambda: layers.ELU(0.7, **D), "float[3, 7]")],
+    "Softmax": [
+        layer("a |> Softmax", lambda: layers.Softmax(**D), "float[3, 7]"),
+        layer("a |> Softmax(axis = 0)", lambda: layers.Softmax(1, **D), "float[3, 7]"),
+    ],
+    "PReLU": [
+        layer("a |> PReLU", lambda: layers.PReLU(**D), "float[3, 7]"),
+        layer("a |> PReLU(shared_axes = [0, -1])", lambda: layers.PReLU(shared_axes=[1, 3], **D), "float[2, 3, 5]"),
+    ],
+    "LayerNormalization": [
+        layer("a |> LayerNormalization", lambda: layers.LayerNormalization(**D), "float[3, 7]"),
+        layer(
+            "a |> LayerNormalization([0, 2], 1e-5)",
+            lambda: layers.LayerNormalization([1, 3], 1e-5, **D),
+            "float[2, 3, 5]",
+        ),
+        layer(
+            "a |> LayerNormalization([0, 1], center = false)",
+            lambda: layers.LayerNormalization([1, 2], center=False, **D),
+            "float[4, 2]",
+        ),
+        layer(
+            "a |> LayerNormalization(axis = -1, scale = false)",
+            lambda: layers.LayerNormalization(scale=False, **D),
+            "float[1]",
+        ),
+    ],
+    "RMSNormalization": [
+        layer("a |> RMSNormalization", lambda: layers.RMSNormalization(**D), "float[3, 7]"),
+        layer("a |> RMSNormalization([0, 1], 1e-3)", lambda: layers.RMSNormalization([1, 2], 1e-3, **D), "float[2, 3]"),
+        layer("a |> RMSNormalization(-1)", lambda: layers.RMSNormalization(-1, **D), "float[1]"),
+    ],
+    "UnitNormalization": [
+        layer("a |> UnitNormalization", lambda: layers.UnitNormalization(**D), "float[3, 7]"),
+        layer("a |> UnitNormalization([0, 1])", lambda: layers.UnitNormalization([1, 2], **D), "float[2, 3]"),
+    ],
+    "GroupNormalization": [
+        layer("a |> GroupNormalization(2)", lambda: layers.GroupNormalization(2, **D), "float[3, 5, 6]"),
+        layer(
+            "a |> GroupNormalization(-1, 1e-4, false, false)",
+            lambda: layers.GroupNormalization(-1, -1, 1e-4, False, False, **D),
+            "float[4, 3]",
+        ),
+        layer("a |> GroupNormalization(1)", lambda: layers.GroupNormalization(1, **D), "float[4]"),
+    ],
+    "CategoryEncoding": [
+        Row(
+            f'a |> CategoryEncoding(5, "{mode}")',
+            lambda a, mode=mode: keras.layers.CategoryEncoding(5, mode)(a),
+            ("index(5)[3]",),
+        )
+        for mode in ("multi_hot", "count")
+    ]
+    + [
+        Row(
+            'a |> CategoryEncoding(5, "one_hot")',
+            lambda a: keras.layers.CategoryEncoding(5, "one_hot")(a),
+            ("index(5)",),
+        )
+    ],
+}
