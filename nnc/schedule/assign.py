@@ -40,6 +40,10 @@ _SPACES = {
 }
 
 
+# what the runtime binds beside a step's own buffers
+RUNTIME = ("batch", "count", "control", "gradient", "order", "parameter", "state", "step", "sums", "weight")
+
+
 @dataclass(frozen=True, slots=True)
 class World:
     """What the steps of a model share."""
@@ -59,7 +63,7 @@ class Assignment:
     world: World
     placement: dict[Value, Buffer] = field(default_factory=dict)
     bound: dict[Value, list[Buffer]] = field(default_factory=dict)  # where results of the program go
-    names: Names = field(default_factory=Names)
+    names: Names = field(default_factory=lambda: Names(RUNTIME))
     partials: dict[tuple[Group, Extent], list[tuple[Value, int]]] = field(default_factory=dict)
     columns: dict[Value, tuple[Buffer, int]] = field(default_factory=dict)
 
@@ -83,11 +87,14 @@ def _bind(state: Assignment) -> None:
     """Buffers of the program's own parameters and results."""
     program = state.plan.fusion.program
     for value, binding in zip(program.function.parameters, program.inputs, strict=True):
-        state.names.reserve(binding.name.replace(".", "_"))
-        state.placement[value] = _outside(state, value, binding, 0)
+        buffer = _outside(state, value, binding, 0)
+        state.names.reserve(buffer.name)
+        state.placement[value] = buffer
     for value, binding in zip(program.function.results, program.outputs, strict=True):
         offset = state.world.accumulators.index(binding.name) if binding.role is Role.ACCUMULATOR else 0
-        state.bound.setdefault(value, []).append(_outside(state, value, binding, offset))
+        buffer = _outside(state, value, binding, offset)
+        state.names.reserve(buffer.name)
+        state.bound.setdefault(value, []).append(buffer)
 
 
 def _outside(state: Assignment, value: Value, binding: Binding, offset: int) -> Buffer:
