@@ -28,7 +28,7 @@ from nnc.language.training import Training, train_block
 from nnc.language.values import Anything, Configured, Defined, Poison, Poisoned, Results, Tensor
 from nnc.syntax import tree
 from nnc.tensor.build import Builder
-from nnc.tensor.program import Binding, Model, Port, Program, Role
+from nnc.tensor.program import RUNTIME_NAMES, Binding, Model, Port, Program, Role
 from nnc.tensor.types import TensorType
 
 Plain = int | float | bool | str | None
@@ -163,11 +163,23 @@ class _Run:
 
     def _port(self, role: Role, name: tree.Name, written: tree.TypeExpr, frame: Frame) -> Port:
         type = declared(self.ctx, frame, written, batched=True)
+        self._refuse_taken(name)
         value = self._parameter(role, name.text, type, name.span)
         self.ctx.named[value] = name.text
         self.ctx.origins[value] = frozenset((role.value,))
         self.frame.bind(name.text, value, name.span)
         return Port(name.text, type, " ".join(written.span.text.split()), name.span)
+
+    def _refuse_taken(self, name: tree.Name) -> None:
+        if name.text in RUNTIME_NAMES:
+            self.ctx.reporter.error(
+                "E0310",
+                f"`{name.text}` is the step's own name for something else",
+                name.span,
+                help=f"call it another name, such as `{name.text}s`"
+                if name.text[-1] != "s"
+                else "call it another name",
+            )
 
     def _inputs(self, layer: Configured) -> None:
         for name, value in application.configure(self.ctx, layer).items():
@@ -221,6 +233,7 @@ class _Run:
         for result, each in zip(declared_results, values, strict=True):
             if not isinstance(each, Tensor) or result.name is None:
                 raise self.ctx.fail("E0205", "a model's result is a tensor", result.span)
+            self._refuse_taken(result.name)
             written = " ".join(result.type.span.text.split()) if result.type is not None else str(each.type)
             self.results.append(Port(result.name.text, each.type, written, result.name.span))
             self.outputs[result.name.text] = each

@@ -24,7 +24,7 @@ from nnc.schedule.layout import padded
 from nnc.schedule.materialise import Plan, Work
 from nnc.schedule.naming import readable
 from nnc.tensor.ir import Op, Value
-from nnc.tensor.program import Binding, Role
+from nnc.tensor.program import RUNTIME_NAMES, Binding, Role
 
 _SPACES = {
     Role.INPUT: Space.DATA,
@@ -38,10 +38,6 @@ _SPACES = {
     Role.OUTPUT: Space.OUTPUT,
     Role.ACCUMULATOR: Space.SUMS,
 }
-
-
-# what the runtime binds beside a step's own buffers
-RUNTIME = ("batch", "count", "control", "gradient", "order", "parameter", "state", "step", "sums", "weight")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +59,7 @@ class Assignment:
     world: World
     placement: dict[Value, Buffer] = field(default_factory=dict)
     bound: dict[Value, list[Buffer]] = field(default_factory=dict)  # where results of the program go
-    names: Names = field(default_factory=lambda: Names(RUNTIME))
+    names: Names = field(default_factory=lambda: Names(RUNTIME_NAMES))
     partials: dict[tuple[Group, Extent], list[tuple[Value, int]]] = field(default_factory=dict)
     columns: dict[Value, tuple[Buffer, int]] = field(default_factory=dict)
 

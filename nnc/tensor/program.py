@@ -13,6 +13,11 @@ from nnc.base.source import Source, Span
 from nnc.tensor.ir import Function, Value
 from nnc.tensor.types import TensorType
 
+# What a step's namespace holds beside the model's own: no input, target or result may have these names.
+RUNTIME_NAMES = frozenset(
+    ("batch", "control", "count", "gradient", "order", "parameter", "state", "step", "sums", "weight")
+)
+
 
 class Role(Enum):
     """Where a program's parameter comes from, or where its result goes."""

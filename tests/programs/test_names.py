@@ -19,8 +19,8 @@ model Same(x: float[5]) -> y: float[3] {
     y = count |> Dense(3, softmax)
 }
 train Same {
-    target step: index(3)
-    loss = categorical_crossentropy(y, step)
+    target label: index(3)
+    loss = categorical_crossentropy(y, label)
     optimizer = SGD(learning_rate = 0.1)
 }
 """
