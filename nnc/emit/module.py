@@ -20,7 +20,7 @@ from nnc.schedule.kernel import Schedule
 # All that a module may take from the runtime; it imports what its text names.
 _RUNTIME = (
     *("BATCH", "Buffer", "Launch", "Model", "Parameter", "Port", "Report", "State", "Step", "View"),
-    *("cdiv", "half", "tiles", "tl", "triton"),
+    *("cdiv", "half", "moment_step_", "tiles", "tl", "triton"),
 )
 _STEP_DOCS = {
     "train": "The launches of one training step; v: the tensors that the runtime binds.",

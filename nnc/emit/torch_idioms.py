@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TypeAlias
 
 from nnc.emit.torch_graph import Graph, fresh, made
+from nnc.emit.torch_update import recognise_moments
 from nnc.tensor.ir import Op, Value
 
 Idiom: TypeAlias = Callable[[Graph, Op], tuple[Op, ...] | None]
@@ -305,4 +306,5 @@ _TABLE: dict[str, tuple[Idiom, ...]] = {
     "mul": (_slope_of_result,),
     "convert": (_compared,),
     "add": (_added_product, _accumulated),
+    "torch.addcdiv": (recognise_moments,),
 }

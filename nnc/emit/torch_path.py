@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from nnc.base.names import Names
-from nnc.emit import torch_pointwise, torch_products, torch_structure
+from nnc.emit import torch_pointwise, torch_products, torch_structure, torch_update
 from nnc.emit.expression import fill, number
 from nnc.emit.torch_calls import Calls, Handler
 from nnc.emit.torch_graph import Graph
@@ -31,6 +31,7 @@ HANDLERS: dict[str, Handler] = {
     **torch_pointwise.HANDLERS,
     **torch_structure.HANDLERS,
     **torch_products.HANDLERS,
+    **torch_update.HANDLERS,
 }
 
 

@@ -15,6 +15,7 @@ from nnc.emit.expression import fill
 from nnc.emit.torch_calls import COPY
 from nnc.emit.torch_scratch import Lives, Statement, same_view, settle
 from nnc.emit.torch_tensor import Extents, Host, Storage, Strided, squeezed
+from nnc.emit.torch_update import CALL
 from nnc.schedule.kernel import Buffer, Extent, Space
 from nnc.tensor.primitives import TABLE
 
@@ -126,7 +127,7 @@ class _Writer:
         self._places = places
         self._namespace = namespace
         self._locals: dict[str, str] = {}
-        self._fresh = Names(["torch", "count", "step", "max", "min", "abs"])
+        self._fresh = Names(["torch", "count", "step", "max", "min", "abs", CALL])
         self._bases = {place: storage.local for storage, place in places.items() if storage.place}
 
     def _attribute(self, x: Strided) -> str:

@@ -21,6 +21,7 @@ from nnc.runtime.declarations import (
     tiles,
 )
 from nnc.runtime.errors import CheckpointError, DataError, DataWarning, NonFiniteLoss, UsageError
+from nnc.runtime.fused import moment_step_
 from nnc.runtime.model import Model
 from nnc.runtime.npz import load_data, load_npz
 from nnc.runtime.plan import plan
@@ -51,6 +52,7 @@ __all__ = [
     "half",
     "load_data",
     "load_npz",
+    "moment_step_",
     "plan",
     "tiles",
     "tl",

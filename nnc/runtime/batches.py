@@ -5,7 +5,7 @@ In: a step of the generated module, a model's store, data. `begin` starts an epo
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
 from types import SimpleNamespace
@@ -20,6 +20,7 @@ from nnc.runtime.declarations import Port, Step, cdiv
 from nnc.runtime.store import Store
 
 SEGMENT = 512  # batches whose namespaces and rows are made at once, on the torch path
+GATHERED = 1 << 22  # bytes of rows gathered at once, if that is more than a batch: they stay in a processor's cache
 FOREVER = math.inf
 
 
@@ -51,6 +52,12 @@ class Batches(Protocol):
     def run(self, first: int, last: int, deadline: float) -> int:
         """Run batches first .. last - 1; return the next one's number, which is less than `last` only when the
         deadline (of perf_counter) passed, the run is to stop, or the loss was seen to be no finite number."""
+
+
+def _batches_at_once(source: Mapping[str, Tensor], batch: int) -> int:
+    """How many batches of shuffled rows are gathered together."""
+    row = sum(array[0].numel() * array.element_size() for array in source.values())
+    return min(SEGMENT, max(1, GATHERED // (row * batch)))
 
 
 def make_sums(setting: Setting) -> Tensor:
@@ -89,9 +96,10 @@ class TorchBatches:
         device = setting.device
         self._device = device
         self._source = {name: array.to(device) for name, array in {**data.arrays, "weight": data.weight}.items()}
-        self._segments = cdiv(self.count, SEGMENT)
+        self._each = _batches_at_once(self._source, batch) if shuffled else SEGMENT
+        self._segments = cdiv(self.count, self._each)
         self._copies = shuffled or self._segments > 1
-        rows = min(data.samples, SEGMENT * batch)
+        rows = min(data.samples, self._each * batch)
         self._held = (
             {
                 name: torch.empty((rows, *array.shape[1:]), dtype=array.dtype, device=device)
@@ -120,18 +128,25 @@ class TorchBatches:
     def _bind(self, setting: Setting, step: Step, rows: int) -> None:
         arena = Arena(step.arena, self.batch, setting.device, setting.guards)
         common: dict[str, Any] = {**setting.store.namespace(), "batch": self.batch, "sums": self.sums, "step": 1.0}
-        by_count: dict[int, dict[str, Tensor]] = {}
+        by_count: dict[int, dict[str, Any]] = {}
+        rows_of = {**self._held, **self._results}
+        moving = set(rows_of)  # what lies elsewhere for each batch; all else is bound once for each size
+        for view in step.views:
+            if view.of in moving:
+                moving.add(view.name)
+        own = [view for view in step.views if view.name in moving]
+        shared = [view for view in step.views if view.name not in moving]
 
         def namespace(first: int, count: int) -> SimpleNamespace:
             if count not in by_count:
-                by_count[count] = arena.at(count)
-            parts = {name: array[first : first + count] for name, array in {**self._held, **self._results}.items()}
-            named = {**common, **by_count[count], **parts, "count": float(count)}
-            return SimpleNamespace(**named, **strided(step.views, named, count))
+                named = {**common, **arena.at(count), "count": float(count)}
+                by_count[count] = {**named, **strided(shared, named, count)}
+            named = {**by_count[count], **{name: array[first : first + count] for name, array in rows_of.items()}}
+            return SimpleNamespace(**named, **strided(own, named, count))
 
         self._bound = [namespace(first, min(self.batch, rows - first)) for first in range(0, rows, self.batch)]
         # The last segment of several ends with a batch of its own size, at a place where another has a full one.
-        self._tail_place = (self.count - 1) % SEGMENT
+        self._tail_place = (self.count - 1) % self._each
         tail = self.samples - (self.count - 1) * self.batch
         self._tail = self._bound[-1] if self._segments == 1 else namespace(self._tail_place * self.batch, tail)
 
@@ -144,8 +159,8 @@ class TorchBatches:
         self._segment = segment
         if not self._copies:
             return
-        start = segment * SEGMENT * self.batch
-        end = min(self.samples, start + SEGMENT * self.batch)
+        start = segment * self._each * self.batch
+        end = min(self.samples, start + self._each * self.batch)
         for name, array in self._source.items():
             held = self._held[name][: end - start]
             if self._order is None:
@@ -157,20 +172,20 @@ class TorchBatches:
         """Carry a segment's results to the outputs."""
         if self._segments == 1:
             return
-        start = segment * SEGMENT * self.batch
+        start = segment * self._each * self.batch
         for name, output in self.outputs.items():
-            part = output[start : start + SEGMENT * self.batch]
+            part = output[start : start + self._each * self.batch]
             part.copy_(self._results[name][: part.shape[0]])
 
     def run(self, first: int, last: int, deadline: float) -> int:
         following = first
         with torch.inference_mode():
             while following < last:
-                segment = following // SEGMENT
+                segment = following // self._each
                 if segment != self._segment:
                     self._load(segment)
-                start = segment * SEGMENT
-                end = min(last, start + SEGMENT)
+                start = segment * self._each
+                end = min(last, start + self._each)
                 bound = self._bound[following - start : end - start]
                 if end == self.count:
                     bound[-1] = self._tail

@@ -7,10 +7,13 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from nnc.runtime import fused
 from nnc.tensor.build import Builder
-from nnc.tensor.ir import Value
+from nnc.tensor.evaluate import evaluate
+from nnc.tensor.ir import Function, Value
+from nnc.tensor.program import Binding, Program, Role
 from nnc.tensor.types import TensorType
-from tests.emit.torch_harness import Run, check
+from tests.emit.torch_harness import Run, check, one_kernel
 
 Made = tuple[list[Value], list[Value]]  # results; what an idiom swallows
 SIZES = [(1, 1), (7, 10), (5, 3)]
@@ -181,6 +184,60 @@ def test_idiom(make: Callable[[Builder, int], Made], text: str, batch: int, n: i
 def test_an_idiom_leaves_alone_what_is_used_elsewhere(make: Callable[[Builder, int], Made], text: str) -> None:
     found = run(make, 4, 5, keep=True).text
     assert make in NOT_EXCLUSIVE or text not in found
+
+
+def moment_update(builder: Builder, size: int, mean: float, flaw: str) -> Function:
+    """Parameter, m and v after an update by running means; `flaw` says in what it differs from the idiom's."""
+    names = ("p", "g", "m", "v")
+    p, g, m, v = (floats(builder, size, batched=False, hint=name) for name in names)
+    m_new = builder.add(m, builder.mul(builder.sub(g, m), mean))
+    squared = builder.mul(g, m if flaw == "another product" else g)
+    v_new = builder.add(v, builder.mul(builder.sub(squared, v), 0.001))
+    root = builder.op("sqrt", builder.op("maximum", v_new, v) if flaw == "largest v" else v_new)
+    quotient = builder.div(builder.mul(m_new, 0.003), builder.add(root, 1e-7))
+    p_new = builder.add(p, quotient) if flaw == "ascent" else builder.sub(p, quotient)
+    results = [p_new, m_new, v_new, *([root] if flaw == "root kept" else [])]
+    return builder.finish(results)
+
+
+def updated(size: int, mean: float = 0.1, flaw: str = "") -> tuple[Run, list[np.ndarray]]:
+    """A run whose slots and parameter are written where they are read, and what it is to give."""
+    function = moment_update(Builder("update"), size, mean, flaw)
+    inputs = [Binding(Role.STATE, value.hint) for value in function.parameters]
+    outputs = [*inputs[:1], *inputs[2:], *([Binding(Role.OUTPUT, "root")] if flaw == "root kept" else [])]
+    rng = np.random.default_rng(size)
+    arrays = [rng.normal(size=size).astype(np.float32) for _ in function.parameters]
+    arrays[3] = np.abs(arrays[3])
+    if flaw == "another product":
+        arrays[2] = arrays[1].copy()
+    run = Run(one_kernel(Program(function, tuple(inputs), tuple(outputs))), arrays, 1)
+    run()
+    found = [getattr(run.v, name).numpy() for name in ("p", "m", "v")]
+    for value, expected in zip(found, evaluate(function, arrays, 1), strict=False):
+        np.testing.assert_allclose(value, expected, rtol=1e-6, atol=3e-7, err_msg=run.text)
+    return run, found
+
+
+@pytest.mark.parametrize("size", [1, 7, 33, 40_000])
+@pytest.mark.parametrize("mean", [0.1, 0.5, 1.0, 1e-9])
+def test_moment_update_is_one_call(size: int, mean: float) -> None:
+    """Sizes beside a vector's, and means that torch's own call takes and that it does not."""
+    (function,) = updated(size, mean)[0].step.functions
+    assert "moment_step_(" in function.text
+    assert function.calls == 1
+
+
+@pytest.mark.parametrize("flaw", ["another product", "largest v", "ascent", "root kept"])
+def test_other_updates_are_left_alone(flaw: str) -> None:
+    assert "moment_step_(" not in updated(7, flaw=flaw)[0].text
+
+
+def test_moment_update_without_the_call_of_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, fast = updated(33)
+    monkeypatch.setattr(fused, "_HAS_CALL", False)
+    _, slow = updated(33)
+    for one, other in zip(fast, slow, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-6, atol=3e-7)
 
 
 def test_comparison_as_a_number_is_one_call() -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from nnc.emit.torch_path import TorchStep, lower
+from nnc.runtime import moment_step_
 from nnc.schedule.kernel import BATCH, Buffer, Kernel, KernelKind, Space, StepSchedule, Write, at
 from nnc.tensor.evaluate import evaluate
 from nnc.tensor.ir import Function, Op, Value
@@ -142,7 +143,7 @@ class Run:
             strides = [at(size, batch) for size in view.strides]
             offset = base.storage_offset() + at(view.offset, batch)
             setattr(self.v, view.name, torch.as_strided(base, shape, strides, offset))
-        self.names = {"torch": torch}
+        self.names = {"torch": torch, "moment_step_": moment_step_}
         for function in self.step.functions:
             exec(function.text, self.names)
 
