@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from nnc.emit import describe
-from nnc.emit.reach import depends, looked, shared_nodes
+from nnc.emit.reach import depends, looked, reachable, shared_nodes
 from nnc.emit.splice import splice
 from nnc.emit.tidy import docstring_lines, live_lines, signature_lines
 from nnc.emit.tile import TilePrinter
@@ -18,7 +18,7 @@ from nnc.schedule.index import Variable
 from nnc.schedule.kernel import Buffer, Extent, Kernel, Size, Space
 from nnc.schedule.lower import run as lower
 from nnc.schedule.products import classify
-from nnc.schedule.region import Node, Region
+from nnc.schedule.region import Load, Node, Region, Store
 
 ROWS = "ROWS"
 ORDER = Buffer("order", "i64", (Size(),), Space.CONTROL)
@@ -171,6 +171,7 @@ def _sections(
 
 def _stores(printer: TilePrinter, region: Region) -> None:
     partial = [store for store in region.stores if store.partial]
+    _read_before_written(printer, [*(store for store in region.stores if not store.partial), *partial])
     for store in region.stores:
         if not store.partial:
             printer.store(store)
@@ -187,6 +188,16 @@ def _stores(printer: TilePrinter, region: Region) -> None:
             base = printer.name("row", base)
         for store in sorted(own, key=lambda store: store.index.constant):
             printer.store(store, base)
+
+
+def _read_before_written(printer: TilePrinter, stores: Sequence[Store]) -> None:
+    """Names what a store reads and an earlier one writes over, before any is written."""
+    written: set[Buffer] = set()
+    for store in stores:
+        for node in reachable([store.value]):
+            if isinstance(node, Load) and node.buffer in written and not printer.text(node).isidentifier():
+                printer.texts[node] = printer.name(node.hint, printer.text(node))
+        written.add(store.buffer)
 
 
 def region_text(kernel: Kernel, style: Style) -> KernelText:

@@ -30,6 +30,18 @@ def looked(*indices: Index) -> Iterator[Node]:
                 yield atom.key
 
 
+def reachable(roots: Iterable[Node]) -> list[Node]:
+    """All nodes that `roots` read, themselves included."""
+    found: dict[Node, None] = {}
+    stack = list(roots)
+    while stack:
+        node = stack.pop()
+        if node not in found:
+            found[node] = None
+            stack += operands(node)
+    return list(found)
+
+
 def depends(node: Node, v: Variable) -> bool:
     """Whether `node`'s text would name the tile variable `v`."""
     return v in node.dims or any(depends(inner, v) for inner in operands(node))
