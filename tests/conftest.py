@@ -12,7 +12,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MKL_NUM_THREADS", "1")
 
 # No test is a timing test; a failing example is printed so that it can be run again.
-hypothesis.settings.register_profile("nnc", parent=hypothesis.settings.default, deadline=None, print_blob=True)
+hypothesis.settings.register_profile(
+    "nnc", derandomize=True, parent=hypothesis.settings.default, deadline=None, print_blob=True
+)
 hypothesis.settings.load_profile("nnc")
 
 

@@ -290,7 +290,7 @@ def programs(draw: st.DrawFn) -> Build:
     values = [made.parameter(type, name) for type, name in ((F(a), "x"), (F(c, a), "y"), (f(a), "v"), (f(c, a), "u"))]
     for number in range(draw(st.integers(2, 8))):
         _step(draw, made, values, number)
-    for value in dict.fromkeys([values[-1], *draw(st.lists(st.sampled_from(values[4:]), max_size=3))]):
+    for value in dict.fromkeys([values[-1], *draw(st.lists(st.sampled_from(values[4:] or values), max_size=3))]):
         if value.type.is_float:
             made.give(value)
     return made
