@@ -272,6 +272,15 @@ def test_what_is_not_there_is_not_found():
         ("categorical_crossentropy(1.5)(y, label)", ["E0414"]),
         ("mean_squared_error(y, label)", ["E0204"]),
         ("accuracy(y, x)", ["E0414"]),
+        ("huber(y, label)", ["E0204"]),
+        ("binary_crossentropy(y, x)", ["E0414"]),
+        ("sparse_categorical_crossentropy(y, y)", ["E0204"]),
+        ("categorical_generalized_cross_entropy(0.0)(y, label)", ["E0414"]),
+        ("sum((y, y), axis = 0)", ["E0210"]),
+        ("sum((x, y))", ["E0201"]),
+        ("max((x, y))", ["E0201"]),
+        ("sum((y |> GroupNormalization(2), y))", ["E0414"]),
+        ("sum((x, y) |> Subtract) + sum((y, y, y) |> Subtract)", ["E0201", "E0414"]),
     ],
 )
 def test_misuse(loss, expected):
