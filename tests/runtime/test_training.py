@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from nnc.runtime import NonFiniteLoss
+from nnc.runtime import NonFiniteLoss, batches
 from nnc.runtime.arena import Guards
 from nnc.runtime.batches import SEGMENT
 from nnc.runtime.random import Draws, Orders
@@ -114,6 +114,17 @@ def test_segments_are_shuffled_like_one_epoch() -> None:
     order = Orders(9).at(0, samples).numpy()
     other.fit(x[order], y[order], batch_size=1, epochs=1, shuffle=False, verbose=0)
     assert all(torch.equal(view, other.parameters[path]) for path, view in model.parameters.items())
+
+
+def test_rows_gathered_in_small_parts_are_the_same_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A last part of fewer batches, and a last batch of fewer rows; two epochs, so that parts are gathered again."""
+    x, y = reference.data(83)
+    whole, parts = Handmade(seed=3), Handmade(seed=3)
+    whole.fit(x, y, batch_size=4, epochs=2, verbose=0)
+    row = x[0].nbytes + y[:1].astype(np.int64).nbytes + 4
+    monkeypatch.setattr(batches, "GATHERED", 3 * 4 * row)
+    parts.fit(x, y, batch_size=4, epochs=2, verbose=0)
+    assert all(torch.equal(view, parts.parameters[path]) for path, view in whole.parameters.items())
 
 
 def test_same_seed_same_bits_and_another_seed_others() -> None:
