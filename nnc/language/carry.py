@@ -112,6 +112,14 @@ def renew(ctx: Elaboration, name: tree.Name, value: Anything, frame: Frame, span
             name.span,
             help=f"declare it above: state {name.base}: float = 0",
         )
+    if ctx.slices:
+        raise ctx.fail(
+            "E0431",
+            f"a comprehension over a tensor cannot set a state, and this sets `{name.base}`",
+            span,
+            others=origin(ctx, ctx.slices[-1]),
+            help="apply the layer to the whole tensor",
+        )
     old = ctx.states[path]
     if is_number(value):
         value = number(ctx, value, old.type.element, span)

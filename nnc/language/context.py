@@ -101,6 +101,7 @@ class Elaboration(ABC):
     pointwise_only: bool = False
     in_initializer: bool = False
     weight: Tensor | None = None  # of each sample, in a training
+    slices: list[Tensor] = field(default_factory=list)  # of the comprehensions over tensors under way
     is_fixed: bool = False  # within `stop_gradient(layer)`
     draws: int = 0
     failed: bool = False  # something was reported that no exception carries any further
@@ -254,15 +255,7 @@ class Elaboration(ABC):
         hint: str = "",
     ) -> Tensor:
         """One operation of the program. Raises TypeMismatch where the primitive does not take the operands."""
-        self.operations += 1
-        if self.operations > MOST_OPERATIONS:
-            raise self.fail(
-                "E0215",
-                f"the program has more than {MOST_OPERATIONS:,} operations",
-                span,
-                "the limit is passed here",
-                help="lower the number of layers",
-            )
+        self.count(1, span)
         with self.builder.at(self.user_span(span), self.scope):
             (value,) = self.builder.ops(
                 primitive, *args, hint=hint or HINTS.get(primitive, primitive), body=None, **(attributes or {})
@@ -274,6 +267,18 @@ class Elaboration(ABC):
         if origins:
             self.origins[value] = origins
         return value
+
+    def count(self, operations: int, span: Span) -> None:
+        """Counts operations. Raises Poisoned where they are more than are allowed."""
+        self.operations += operations
+        if self.operations > MOST_OPERATIONS:
+            raise self.fail(
+                "E0215",
+                f"the program has more than {MOST_OPERATIONS:,} operations",
+                span,
+                "the limit is passed here",
+                help="lower the number of layers",
+            )
 
     def constant(self, number: float, element: str, span: Span, hint: str = "") -> Tensor:
         """A compile-time number as a common tensor without axes."""

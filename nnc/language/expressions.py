@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import assert_never
 
-from nnc.language import library, lists, operators
+from nnc.language import comprehensions, library, lists, operators
 from nnc.language.apply import call, configure, pipe
 from nnc.language.builtins import BUILTINS, PENDING
 from nnc.language.builtins.shapes import product
@@ -59,7 +59,7 @@ def evaluate(ctx: Elaboration, node: tree.Expression, frame: Frame, hint: str) -
         case tree.Record():
             return _record(ctx, node, frame)
         case tree.Comprehension():
-            return lists.comprehension(ctx, node, frame)
+            return comprehensions.comprehension(ctx, node, frame, hint)
         case tree.Conditional():
             taken = node.value if condition(ctx, node.condition, frame) else node.otherwise
             return ctx.evaluate(taken, frame, hint)

@@ -1,45 +1,13 @@
-"""Comprehensions and subscripts, of compile-time lists and of tensors."""
+"""Taking lists apart, and subscripts of compile-time lists and of tensors."""
 
 from __future__ import annotations
 
 from nnc.base.source import Span
-from nnc.language.constants import LONGEST
 from nnc.language.context import Elaboration
 from nnc.language.operators import origin
 from nnc.language.scope import Frame
 from nnc.language.values import Anything, Record, Results, Tensor, describe, spell
 from nnc.syntax import tree
-
-
-def comprehension(ctx: Elaboration, node: tree.Comprehension, frame: Frame) -> Anything:
-    """`[body for names in list if condition]`; the body is evaluated anew for each."""
-    found: list[Anything] = []
-    _clause(ctx, node, 0, frame.inner(), found)
-    return tuple(found)
-
-
-def _clause(ctx: Elaboration, node: tree.Comprehension, depth: int, frame: Frame, found: list[Anything]) -> None:
-    if depth == len(node.clauses):
-        if len(found) >= LONGEST:
-            raise ctx.fail("E0217", f"a list may hold {LONGEST:,} items", node.span)
-        found.append(ctx.evaluate(node.body, frame))
-        return
-    clause = node.clauses[depth]
-    items = ctx.evaluate(clause.iterable, frame)
-    if isinstance(items, Tensor):
-        raise ctx.unsupported("a comprehension over a tensor is", clause.iterable.span)
-    if not isinstance(items, tuple):
-        raise ctx.fail("E0210", f"a list is wanted, and this is {describe(items)}", clause.iterable.span)
-    for item in items:
-        inner = frame.inner()
-        unpack(ctx, clause.names, item, inner, clause.span)
-        if clause.condition is not None:
-            kept = ctx.evaluate(clause.condition, inner)
-            if not isinstance(kept, bool):
-                raise ctx.fail("E0210", "a condition is true or false at compile time", clause.condition.span)
-            if not kept:
-                continue
-        _clause(ctx, node, depth + 1, inner, found)
 
 
 def unpack(ctx: Elaboration, names: tuple[tree.Name, ...], value: Anything, frame: Frame, span: Span) -> None:

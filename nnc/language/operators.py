@@ -45,6 +45,8 @@ def binary(ctx: Elaboration, operator: str, left: Operand, right: Operand, span:
         )
     if operator in ("==", "!=") and (a is None or b is None):
         return operator == "!="
+    if operator in ARITHMETIC:
+        left, right = _counted(ctx, left, b), _counted(ctx, right, a)
     x, y = operands(ctx, f"{doing(operator)}", left, right, span)
     if operator in ARITHMETIC and x.type.element == "bool":
         raise ctx.fail(
@@ -98,6 +100,15 @@ def _both_counted(x: Tensor, y: Tensor) -> bool:
     """An index meets any i32 and i64."""
     counted = {x.type.element, y.type.element} <= {"i32", "i64"}
     return counted and (x.type.bound is not None or y.type.bound is not None)
+
+
+def _counted(ctx: Elaboration, operand: Operand, other: Anything) -> Operand:
+    """An operand of arithmetic: an index counts in i32, beside a tensor of i64 in i64."""
+    x, span = operand
+    if not isinstance(x, Tensor) or x.type.bound is None:
+        return operand
+    wide = isinstance(other, Tensor) and other.type.bound is None and other.type.element == "i64"
+    return ctx.op("convert", [x], span, {"element": "i64" if wide else "i32"}, x.hint), span
 
 
 def _conversion(ctx: Elaboration, x: Tensor, y: Tensor) -> str:

@@ -78,6 +78,21 @@ class Builder(Expressions):
         self._ops.append(Op(primitive, args, tuple(sorted(call.attributes.items())), results, body, self._span))
         return results
 
+    @property
+    def mark(self) -> int:
+        """The place behind the last op, for `taken`."""
+        return len(self._ops)
+
+    def taken(self, mark: int) -> tuple[Op, ...]:
+        """Takes out the ops that were made since `mark`, to be made again otherwise."""
+        ops = tuple(self._ops[mark:])
+        del self._ops[mark:]
+        return ops
+
+    def keep(self, op: Op) -> None:
+        """Puts an op back that was taken out; its values stay the same."""
+        self._ops.append(op)
+
     def inline(self, function: Function, args: Sequence[Value]) -> tuple[Value, ...]:
         """Copies the ops of `function` with `args` for its parameters, and gives its results. Types are inferred anew;
         spans, scopes and hints stay the function's."""

@@ -43,6 +43,24 @@ LAYERS: dict[str, list[Row]] = {
         layer("Rescaling(0.5, -1)(a)", lambda: layers.Rescaling(0.5, -1, **D), "float[3, 7]"),
         layer("Rescaling(1 / 255)(a)", lambda: layers.Rescaling(1 / 255, **D), "u8[3]"),
     ],
+    "TimeDistributed": [
+        layer(
+            "a |> TimeDistributed(Dense(3))", lambda: layers.TimeDistributed(layers.Dense(3, **D), **D), "float[5, 7]"
+        ),
+        layer(
+            "a |> TimeDistributed(Flatten |> LayerNormalization |> Dense(2, tanh))",
+            lambda: layers.TimeDistributed(
+                keras.Sequential([layers.Flatten(**D), layers.LayerNormalization(**D), layers.Dense(2, "tanh", **D)]),
+                **D,
+            ),
+            "float[3, 2, 4]",
+        ),
+        layer(
+            "a |> TimeDistributed(TimeDistributed(Dense(2)))",
+            lambda: layers.TimeDistributed(layers.TimeDistributed(layers.Dense(2, **D), **D), **D),
+            "float[2, 3, 2, 2]",
+        ),
+    ],
     "Identity": [layer("a |> Identity", lambda: layers.Identity(**D), "float[3, 7]")],
     "Reshape": [
         layer("a |> Reshape([7, 3])", lambda: layers.Reshape((7, 3), **D), "float[3, 7]"),

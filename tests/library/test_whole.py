@@ -53,6 +53,13 @@ PROGRAMS: dict[str, tuple[str, str, str, str]] = {
         NUMBERS,
         "mean_absolute_error(y, t)",
     ),
+    "slices": (
+        "x: float[6]",
+        "[[s @ t for t in x |> Reshape([3, 2])] |> Dense(5, tanh) for s in x |> Reshape([3, 2]) |> TimeDistributed("
+        "Dense(2))] |> TimeDistributed(Dense(2)) |> Flatten |> Dense(3)",
+        NUMBERS,
+        "mean_squared_error(y, t)",
+    ),
     "groups": (
         "x: float[2, 6]",
         "x |> GroupNormalization(3) |> Flatten |> Dense(3, log_softmax)",
@@ -60,7 +67,7 @@ PROGRAMS: dict[str, tuple[str, str, str, str]] = {
         "cosine_similarity(y, t)",
     ),
 }
-INTERPRETED = "activations", "classes", "tokens"
+INTERPRETED = "activations", "classes", "tokens", "slices"
 
 
 def written(name: str) -> str:

@@ -174,6 +174,14 @@ TABLE: tuple[Explanation, ...] = (
         "wide = Dense(8)\nh = wide(x)\ny = Dense(4)(wide(h, kernel = wide.kernel))",
     ),
     in_model(
+        "E0431",
+        "what a comprehension over a tensor cannot do",
+        "Over a tensor a comprehension maps the first axis: its body is elaborated once, for all slices, without a "
+        "condition, with one `for`, and without layers that set a state.",
+        "y = [s for s in x if true] |> Dense(4)",
+        "y = [where(s > 0, s, 0) for s in x] |> Dense(4)",
+    ),
+    in_model(
         "E0901",
         "not supported yet",
         "The language has it, this version of the compiler has not.",
