@@ -15,13 +15,14 @@ from nnc.base.names import Names
 from nnc.emit import describe
 from nnc.emit.finish import finish_text
 from nnc.emit.kernels import KernelText, Style, product_text, region_text
+from nnc.emit.tidy import signature_lines
 from nnc.emit.torch_path import TorchStep
 from nnc.emit.torch_path import lower as lower_torch
 from nnc.emit.update import update_text
 from nnc.schedule.kernel import Kernel, KernelKind, Schedule, StepSchedule
 
 _PRECISION = {"f32": ("ieee", None), "tf32": ("tf32", None), "bf16": ("ieee", "HALF"), "f16": ("ieee", "HALF")}
-_FUNCTION = re.compile(r"^def (\w+)\(", re.MULTILINE)
+_FUNCTION = re.compile(r"^def (\w+)\(([^)]*)\):", re.MULTILINE)  # what a `def` line may hold beside: no brackets
 
 
 @dataclass(slots=True)
@@ -112,7 +113,12 @@ def _step(schedule: Schedule, step: StepSchedule, made: Style, collector: _Colle
 
 
 def _renamed(text: str, name: str) -> str:
-    return _FUNCTION.sub(f"def {name}(", text, count=1)
+    """The function's text with that name, its signature laid out anew."""
+    found = _FUNCTION.search(text)
+    assert found is not None, "every text holds a function"
+    parameters = [each.strip() for each in found[2].split(",") if each.strip()]
+    lines = "\n".join(signature_lines(name, parameters))
+    return text if found[1] == name else f"{text[: found.start()]}{lines}{text[found.end() :]}"
 
 
 def _kernel(schedule: Schedule, step: StepSchedule, kernel: Kernel, made: Style) -> KernelText:

@@ -134,5 +134,5 @@ def source_lines(spans: Sequence[Span], width: int = 118) -> list[str]:
 def headline(kernel: Kernel) -> list[str]:
     """The comment above a kernel."""
     if kernel.kind is KernelKind.FINISH:
-        return ["# partial sums in tile order, the running sums, the next batch"]
+        return ["# partial sums in tile order, the epoch's accumulators, the next batch"]
     return source_lines(kernel.spans)

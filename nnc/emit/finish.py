@@ -1,5 +1,5 @@
-"""The kernel that ends a step's sums: partials are folded in tile order, so that every run adds alike; running sums of
-the epoch grow; and, once a step, the place in the epoch moves on to the next batch."""
+"""The kernel that ends a step's sums: partials are folded in tile order, so that every run adds alike; the epoch's
+accumulators are folded with them; and, once a step, the place in the epoch moves on to the next batch."""
 
 from __future__ import annotations
 
@@ -15,11 +15,8 @@ from nnc.schedule.lowering import Lowering
 from nnc.schedule.tiles import power
 
 WIDEST = 1024  # columns of partials that one program folds
-_FOLD = {
-    "sum": "acc += {0}",
-    "max": "acc = tl.maximum(acc, {0}, propagate_nan=tl.PropagateNan.ALL)",
-    "min": "acc = tl.minimum(acc, {0}, propagate_nan=tl.PropagateNan.ALL)",
-}
+_EXTREME = "tl.{name}imum({0}, {1}, propagate_nan=tl.PropagateNan.ALL)"
+_TWO = {"sum": "{0} + {1}", "max": _EXTREME.replace("{name}", "max"), "min": _EXTREME.replace("{name}", "min")}
 _START = {"sum": "0.0", "max": 'float("-inf")', "min": 'float("inf")'}
 
 
@@ -100,9 +97,11 @@ def _docstring(kernel: Kernel, advances: bool) -> str:
     for write in kernel.writes:
         if write.fold is not None and write.buffer.space is not Space.SUMS:
             lines.append(describe.buffer_name(write.buffer) + describe.shape(write.value))
-    sums = [write.buffer.path for write in kernel.writes if write.buffer.space is Space.SUMS]
     parts = [f"{', '.join(lines)} from their partials, in tile order"] if lines else []
-    parts += [f"sums += {', '.join(sums)}"] if sums else []
+    for fold, sign in (("sum", "sums += "), ("max", "the largest: "), ("min", "the smallest: ")):
+        sums = [write for write in kernel.writes if write.buffer.space is Space.SUMS and (write.fold or "sum") == fold]
+        names = ", ".join(write.buffer.path + describe.shape(write.value) for write in sums)
+        parts += [sign + names] if sums else []
     parts += ["the next batch"] if advances else []
     return describe.wrapped(["; ".join(parts)])
 
@@ -124,14 +123,18 @@ def _fold(printer: TilePrinter, partials: Buffer, fold: str, writes: list[Write]
         if fold != "sum"
         else f"acc = tl.zeros(({block},), dtype=tl.float32)",
         f"for tile in range({tiles}):",
-        "    " + _FOLD[fold].replace("{0}", load),
+        f"    acc += {load}" if fold == "sum" else f"    acc = {_two(fold, 'acc', load)}",
     ]
     for run in runs(writes):
-        lines += _put(printer, run)
+        lines += _put(printer, run, fold)
     return lines, blocks
 
 
-def _put(printer: TilePrinter, run: Run) -> list[str]:
+def _two(fold: str, first: str, second: str) -> str:
+    return _TWO[fold].replace("{0}", first).replace("{1}", second)
+
+
+def _put(printer: TilePrinter, run: Run, fold: str) -> list[str]:
     end = run.column + run.size
     mask = f"n < {end}" if run.column == 0 else f"(n >= {run.column}) & (n < {end})"
     sums = run.buffer.space is Space.SUMS
@@ -145,7 +148,7 @@ def _put(printer: TilePrinter, run: Run) -> list[str]:
     return [
         f"{inside} = {mask}",
         f"running = tl.load({place}, mask={inside}, other=0.0)",
-        f"tl.store({place}, running + acc.to(tl.float64), mask={inside})",
+        f"tl.store({place}, {_two(fold, 'running', 'acc.to(tl.float64)')}, mask={inside})",
     ]
 
 

@@ -1,13 +1,12 @@
-"""Functions that the runtime calls, as expressions: how a parameter starts, what a metric makes of its sums.
+"""How a parameter starts, as an expression that the runtime calls.
 
-In: an initializer's function, without parameters, or one of scalars. Out: the text of a lambda.
+In: an initializer's function, without parameters. Out: the text of a lambda.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-from nnc.base.names import Names
 from nnc.emit.expression import fill, number
 from nnc.tensor.ir import Function, Op, Value
 from nnc.tensor.primitives import TABLE, Kind
@@ -22,23 +21,12 @@ def initializer(function: Function) -> str:
     plain = simplify(function, erase_stops=True)
     producers = plain.producers()
     (result,) = plain.results
-    return f"lambda random: {_expression(result, producers, {})}"
+    return f"lambda random: {_expression(result, producers)}"
 
 
-def scalar_function(function: Function, wishes: Sequence[str]) -> str:
-    """`lambda hits, calls: hits / torch.maximum(calls, torch.as_tensor(1.0))`, its arguments called after `wishes`."""
-    plain = simplify(function, erase_stops=True)
-    names = Names()
-    known = {value: names.fresh(wish) for value, wish in zip(plain.parameters, wishes, strict=True)}
-    (result,) = plain.results
-    return f"lambda {', '.join(known.values())}: {_expression(result, plain.producers(), known)}"
-
-
-def _expression(value: Value, producers: Mapping[Value, Op], known: Mapping[Value, str]) -> str:
-    if value in known:
-        return known[value]
+def _expression(value: Value, producers: Mapping[Value, Op]) -> str:
     op = producers[value]
-    args = [_expression(arg, producers, known) for arg in op.args]
+    args = [_expression(arg, producers) for arg in op.args]
     if op.primitive in _DRAWS:
         return f"random.{op.primitive}({', '.join(_literal(op[name]) for name in _DRAWS[op.primitive])})"
     if op.primitive == "constant":

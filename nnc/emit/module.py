@@ -19,7 +19,7 @@ from nnc.schedule.kernel import Schedule
 
 # All that a module may take from the runtime; it imports what its text names.
 _RUNTIME = (
-    *("BATCH", "Buffer", "Launch", "Model", "Parameter", "Port", "Report", "State", "Step", "View"),
+    *("BATCH", "Accumulator", "Buffer", "Launch", "Model", "Parameter", "Port", "Report", "State", "Step", "View"),
     *("cdiv", "half", "moment_step_", "tiles", "tl", "triton"),
 )
 _STEP_DOCS = {
@@ -38,6 +38,7 @@ def run(schedule: Schedule) -> str:
         *_kernels(functions),
         _rule("steps"),
         *_steps(functions),
+        *_results(schedule),
         _constants(schedule, functions),
         _class(schedule),
         ['if __name__ == "__main__":', f"    raise SystemExit({schedule.model.name}.main())"],
@@ -106,6 +107,12 @@ def _launch(launch: KernelText) -> Group:
     return call("Launch", launch.name, launch.grid, collection(launch.arguments), *options)
 
 
+def _results(schedule: Schedule) -> list[list[str]]:
+    """What metrics make of their accumulators, where that is no single expression."""
+    found = [tables.result(row) for row in schedule.model.reports]
+    return [list(each.definition) for each in found if each is not None and each.definition]
+
+
 def _constants(schedule: Schedule, functions: Functions) -> list[str]:
     settings = schedule.model.settings
     defaults = {
@@ -133,7 +140,7 @@ def _path(steps: dict[str, StepText], path: str) -> Group:
 def _class(schedule: Schedule) -> list[str]:
     model = schedule.model
     digest = hashlib.sha256(model.source.text.encode()).hexdigest()
-    reports = [tables.report(row) for row in model.reports]
+    reports = [tables.report(row, tables.result(row)) for row in model.reports]
     attributes = {
         "source": collection([tables.quoted(describe.file_name(model.source.path)), tables.quoted(digest)]),
         "inputs": tables.ports(model.inputs),
@@ -141,7 +148,7 @@ def _class(schedule: Schedule) -> list[str]:
         "results": tables.ports(model.results),
         "parameters_table, size, slots": "PARAMETERS, SIZE, SLOTS",
         "states_table, state_size": f"{'STATES' if model.states else '()'}, {schedule.states.size}",
-        "accumulators": collection([tables.quoted(name) for name in schedule.accumulators]),
+        "accumulators": collection([tables.accumulator(row) for row in schedule.accumulators]),
         "reports": collection(reports),
         "defaults, steps": "DEFAULTS, STEPS",
     }

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 from nnc.emit.describe import file_name
 from nnc.emit.expression import number
-from nnc.emit.initial import initializer, scalar_function
+from nnc.emit.initial import initializer
+from nnc.emit.torch_function import FunctionText, function_text
 from nnc.emit.torch_text import TorchView
 from nnc.emit.writer import Group, Item, call, collection, lay_out
-from nnc.schedule.kernel import Buffer, Extent, FlatLayout, Schedule
+from nnc.schedule.kernel import Accumulator, Buffer, Extent, FlatLayout, Schedule
 from nnc.tensor.program import Parameter, Port, Report, State
 
 
@@ -94,13 +95,27 @@ def _port(row: Port) -> Group:
     )
 
 
-def report(row: Report) -> Group:
-    """`Report("loss", "loss", "count")`, or with a function of the sums."""
+def accumulator(row: Accumulator) -> Group:
+    """`Accumulator("loss", 0)`, with shape and fold where it is no plain sum of numbers."""
+    shape = [repr(row.shape)] if row.shape else []
+    fold = [f"fold={quoted(row.fold)}"] if row.fold != "sum" else []
+    return call("Accumulator", quoted(row.name), str(row.offset), *shape, *fold)
+
+
+def result(row: Report) -> FunctionText | None:
+    """The function of a report that has one."""
     if row.result is None:
+        return None
+    wishes = [name.removeprefix(f"{row.name}_") for name in row.states]
+    return function_text(f"{row.name}_result", f"{row.name}, of all samples.", row.result, wishes)
+
+
+def report(row: Report, function: FunctionText | None) -> Group:
+    """`Report("loss", "loss", "count")`, or with a function of the accumulators."""
+    if function is None:
         return call("Report", *map(quoted, (row.name, row.total, row.over)))
     states = collection([quoted(name) for name in row.states], "states=")
-    wishes = [name.removeprefix(f"{row.name}_") for name in row.states]
-    return call("Report", quoted(row.name), states, f"result={scalar_function(row.result, wishes)}")
+    return call("Report", quoted(row.name), states, f"result={function.expression}")
 
 
 def slots(schedule: Schedule) -> list[str]:

@@ -87,10 +87,11 @@ def _gather_numbers(expanded: Sequence[Expanded], kernels: Sequence[Kernel], wor
         return
     for found in expanded:
         hosts = _hosts(found, world)
-        for value, place in list(found.sums):
+        for row in list(found.sums):
+            value, _, _ = row
             if found is not main and value in hosts:
-                found.sums.remove((value, place))
-                main.sums.append((value, place))
+                found.sums.remove(row)
+                main.sums.append(row)
                 main.ops += [op for op in _slice_of(found.ops, value) if op not in main.ops]
 
 
@@ -136,11 +137,13 @@ def _host(op: Op, hosts: dict[Value, Host]) -> Host | None:
 def _statements(found: Expanded, world: World, precision: str) -> list[Statement]:
     hosts = _hosts(found, world)
     ops = [op for op in found.ops if not all(value in hosts for value in op.results)]
-    kept = [value for value, _ in (*found.writes, *found.sums)]
+    kept = [*(value for value, _ in found.writes), *(value for value, _, _ in found.sums)]
     graph = Graph(ops, kept, hosts)
     weights = {value for value, binding in world.bindings.items() if binding.role is Role.WEIGHT}
-    count = sum(binding.role is Role.ACCUMULATOR for binding in world.step.program.outputs)
-    sums = Sums.of(found.sums, graph, weights, count)
+    program = world.step.program
+    pairs = zip(program.function.results, program.outputs, strict=True)
+    size = sum(value.type.size for value, binding in pairs if binding.role is Role.ACCUMULATOR)
+    sums = Sums.of(found.sums, graph, weights, size)
     graph = Graph(graph.ops, [*(v for v, _ in found.writes), *sums.needed], hosts)
     recognise(graph)
     reads = {value: whole(storage) for value, storage in found.reads.items() if value not in hosts}

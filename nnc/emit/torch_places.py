@@ -124,7 +124,7 @@ class Expanded:
     ops: list[Op] = field(default_factory=list)
     reads: dict[Value, Storage] = field(default_factory=dict)
     writes: list[tuple[Value, Storage]] = field(default_factory=list)
-    sums: list[tuple[Value, int]] = field(default_factory=list)  # values with their accumulators' numbers
+    sums: list[tuple[Value, int, str]] = field(default_factory=list)  # values, their accumulators' places and folds
 
 
 def expand(kernel: Kernel, world: World) -> Expanded:
@@ -153,7 +153,8 @@ def expand(kernel: Kernel, world: World) -> Expanded:
         if write.value in world.carried:
             found.writes.append((write.value, world.carried[write.value]))
         if write.buffer.space is Space.SUMS:
-            found.sums += [(renamed.get(write.value, write.value), place) for place in _numbers(write, world)]
+            value, fold = renamed.get(write.value, write.value), write.fold or "sum"
+            found.sums += [(value, place, fold) for place in _accumulators(write, world)]
         elif write.value not in flat:
             found.writes.append((renamed.get(write.value, write.value), world.storage(write.buffer)))
     computed = {value for op in found.ops for value in op.results}
@@ -164,8 +165,9 @@ def expand(kernel: Kernel, world: World) -> Expanded:
     return found
 
 
-def _numbers(write: Write, world: World) -> list[int]:
-    """The accumulators that a write grows: of a fold all that its value goes to, which its finish knows."""
+def _accumulators(write: Write, world: World) -> list[int]:
+    """The places of the accumulators that a write changes: of a fold all that its value goes to, which its finish
+    knows."""
     if write.fold is None:
         return [write.buffer.offset]
     writes = [each for kernel in world.step.kernels for each in kernel.writes if each.value is write.value]
@@ -175,7 +177,8 @@ def _numbers(write: Write, world: World) -> list[int]:
 def _wanted(found: Expanded) -> Iterator[Value]:
     for op in found.ops:
         yield from op.args
-    yield from (value for value, _ in (*found.writes, *found.sums))
+    yield from (value for value, _ in found.writes)
+    yield from (value for value, _, _ in found.sums)
 
 
 def _foreach(op: Op, kernel: Kernel, world: World, found: Expanded, renamed: dict[Value, Value]) -> set[Value]:

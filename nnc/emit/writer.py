@@ -29,7 +29,7 @@ class Group:
 
     @property
     def is_call(self) -> bool:
-        return self.brackets == "()" and bool(self.head) and not self.head.endswith(("= ", "return "))
+        return self.brackets == "()" and bool(self.head) and not self.head.endswith(("=", "= ", "return "))
 
     @property
     def is_single_tuple(self) -> bool:

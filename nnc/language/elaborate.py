@@ -265,7 +265,11 @@ def _elaborate(home: FileScope, reporter: Reporter, choice: Choice) -> Model | N
 def _accumulators(run: _Run | None) -> Program | None:
     if run is None or run.training is None:
         return None
-    sums = {Binding(Role.ACCUMULATOR, name): value for name, value in run.training.accumulators.items()}
+    folds = run.training.folds
+    sums = {
+        Binding(Role.ACCUMULATOR, name, fold=folds.get(name, "sum")): value
+        for name, value in run.training.accumulators.items()
+    }
     states = {Binding(Role.STATE, path): run.ctx.states[path] for path in run.ctx.states if path in run.ctx.renewed}
     return run.program(sums | states)
 

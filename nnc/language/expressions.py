@@ -19,6 +19,7 @@ from nnc.language.builtins.shapes import product
 from nnc.language.constants import LONGEST
 from nnc.language.context import Elaboration
 from nnc.language.files import FileScope
+from nnc.language.fold import read_early
 from nnc.language.layers import parameter_names
 from nnc.language.scope import Frame
 from nnc.language.suggest import nearest
@@ -34,6 +35,7 @@ from nnc.language.values import (
     Results,
     Stages,
     Tensor,
+    Unfolded,
     describe,
     is_applicable,
 )
@@ -106,6 +108,8 @@ def lookup(ctx: Elaboration, name: tree.Name, frame: Frame) -> Anything:
     if bound is not None:
         if isinstance(bound.value, Poison):
             raise Poisoned
+        if isinstance(bound.value, Unfolded):
+            raise read_early(ctx, name)
         return bound.value
     if name.text == "training":
         return ctx.mode == "train"

@@ -12,7 +12,7 @@ from typing import Literal
 from nnc.base.source import Span
 from nnc.language.files import FileScope
 from nnc.language.naming import Place
-from nnc.language.values import Anything, Configured, Tensor
+from nnc.language.values import Anything, Configured, Fold
 
 Body = Literal["file", "layer", "model", "fn", "metric", "optimizer", "train", "comprehension"]
 
@@ -44,7 +44,7 @@ class Frame:
     owner: Configured | None = None
     names: dict[str, Binding] = field(default_factory=dict)
     states: dict[str, str] = field(default_factory=dict)
-    folds: dict[str, Tensor] = field(default_factory=dict)
+    folds: dict[str, Fold] = field(default_factory=dict)
     dropped: set[str] = field(default_factory=set)
 
     def bind(self, name: str, value: Anything, span: Span) -> None:

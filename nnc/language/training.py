@@ -47,6 +47,7 @@ class Training:
     spans: dict[str, Span] = field(default_factory=dict)
     loss: Tensor | None = None
     accumulators: dict[str, Tensor] = field(default_factory=dict)
+    folds: dict[str, str] = field(default_factory=dict)  # of accumulators that are no sums: "max" or "min"
     reports: list[Report] = field(default_factory=list)
     optimizer: Optimizer | None = None
     frozen: frozenset[str] = frozenset()
@@ -105,6 +106,8 @@ def _setting(ctx: Elaboration, name: str, node: tree.Assign, frame: Frame, found
         return
     frame.place = Place((name,))
     states, renewed = dict(ctx.states), set(ctx.renewed)
+    if name == METRICS:
+        found.accumulators[WEIGHT_SUM] = ctx.op("sum", [weight], span, {"axes": (), "batch": True}, "weight_sum")
     value = ctx.evaluate(node.value, frame, name)
     if name == OPTIMIZER:
         written = " ".join(span.text.split())
@@ -232,9 +235,7 @@ def _metrics(ctx: Elaboration, value: Anything, span: Span, found: Training, wei
             span,
             help="name each of them: metrics = { accuracy: accuracy(prediction, target) }",
         )
-    total = ctx.op("sum", [weight], span, {"axes": (), "batch": True}, "weight_sum")
     _count(ctx, found, span)
-    found.accumulators[WEIGHT_SUM] = total
     poisoned = False
     for name, metric in value.entries.items():
         place = value.spans[name]
@@ -263,10 +264,12 @@ def _averaged(ctx: Elaboration, name: str, value: Tensor, span: Span, found: Tra
 
 
 def _folded(ctx: Elaboration, name: str, metric: Folded, span: Span, found: Training) -> None:
-    """A metric with states: each is a running sum, and what is made of them is reported."""
+    """A metric with states: each is an accumulator, and what is made of them is reported."""
     keys = {state: f"{name}_{state}" for state in metric.states}
     for state, key in keys.items():
         if key in found.accumulators:
             raise ctx.fail("E0511", f"a metric cannot be called `{key}`", span, help="choose another name")
-        found.accumulators[key] = metric.states[state]
+        found.accumulators[key] = metric.states[state].value
+        if metric.states[state].by != "sum":
+            found.folds[key] = metric.states[state].by
     found.reports.append(Report(name, states=tuple(keys.values()), result=result_function(ctx, metric, span)))

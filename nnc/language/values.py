@@ -131,11 +131,28 @@ class Stages:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Unfolded:
+    """A metric's state as it is declared: where it starts, everywhere in its shape."""
+
+    name: str
+    start: int | float
+    type: TensorType
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fold:
+    """What a metric's state is after the batch alone, and how batches are put together: "sum", "max" or "min"."""
+
+    value: Tensor
+    by: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Folded:
     """A metric with states, applied: what each state is after the batch alone, and the result made of them."""
 
     name: str
-    states: dict[str, Tensor]
+    states: dict[str, Fold]
     result: Tensor
 
 
@@ -168,6 +185,7 @@ Anything: TypeAlias = Union[  # noqa: UP007 (names inside are not yet bound when
     BoundBuiltin,
     Stages,
     Fixed,
+    Unfolded,
     Folded,
     ModuleValue,
     Builtin,
@@ -225,6 +243,8 @@ def describe(value: Anything) -> str:
             return f"the {_KIND[value.defined.kind]} `{value.defined.name}`"
         case Stages():
             return "a row of layers"
+        case Unfolded(name=name):
+            return f"the state `{name}`"
         case Folded(name=name):
             return f"the metric `{name}`"
         case Fixed(target=target):

@@ -8,6 +8,7 @@ from nnc.runtime.backend import half, tl, triton
 from nnc.runtime.callbacks import Callback, History
 from nnc.runtime.declarations import (
     BATCH,
+    Accumulator,
     Buffer,
     Extent,
     Launch,
@@ -29,6 +30,7 @@ from nnc.runtime.random import Draws
 
 __all__ = [
     "BATCH",
+    "Accumulator",
     "Arena",
     "Buffer",
     "Callback",

@@ -14,9 +14,10 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from nnc.runtime.accumulators import size_of
 from nnc.runtime.arena import ELEMENTS, Arena, Guards, strided
 from nnc.runtime.data import Data
-from nnc.runtime.declarations import Port, Step, cdiv
+from nnc.runtime.declarations import Accumulator, Port, Step, cdiv
 from nnc.runtime.store import Store
 
 SEGMENT = 512  # batches whose namespaces and rows are made at once, on the torch path
@@ -29,7 +30,7 @@ class Setting:
     """All that a pass needs of its model."""
 
     store: Store
-    accumulators: tuple[str, ...]
+    accumulators: tuple[Accumulator, ...]
     results: tuple[Port, ...]  # to be filled: none but in prediction
     seed: int
     device: torch.device
@@ -61,7 +62,7 @@ def _batches_at_once(source: Mapping[str, Tensor], batch: int) -> int:
 
 
 def make_sums(setting: Setting) -> Tensor:
-    size = max(1, len(setting.accumulators))
+    size = max(1, size_of(setting.accumulators))
     if setting.guards is None:
         return torch.zeros(size, dtype=torch.float64, device=setting.device)
     return setting.guards.empty("sums", (size,), "f64", setting.device).zero_()

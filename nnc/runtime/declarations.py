@@ -97,9 +97,20 @@ class Port:
 
 
 @dataclass(frozen=True, slots=True)
+class Accumulator:
+    """A tensor that an epoch's batches are folded into: its place in the flat float64 tensor, and "sum", "max" or
+    "min"."""
+
+    name: str
+    offset: int
+    shape: tuple[int, ...] = ()
+    fold: str = "sum"
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """A number that is shown: one accumulator over another, or `result` of the accumulators `states`, which it is
-    called with as float64 scalars."""
+    called with as float64 tensors."""
 
     name: str
     numerator: str = ""

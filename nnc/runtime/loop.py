@@ -14,9 +14,9 @@ from typing import Any
 
 import torch
 
+from nnc.runtime.accumulators import clear, reported
 from nnc.runtime.batches import FOREVER, Batches
 from nnc.runtime.callbacks import Callbacks, History
-from nnc.runtime.declarations import Report
 from nnc.runtime.errors import NonFiniteLoss
 from nnc.runtime.progress import Progress
 from nnc.runtime.random import Orders
@@ -54,18 +54,6 @@ class Run:
     save: Callable[[], None]  # writes the checkpoint, where one was asked for
 
 
-def means(sums: torch.Tensor, accumulators: tuple[str, ...], reports: tuple[Report, ...]) -> dict[str, float]:
-    """The reported numbers; over nothing, 0, as Keras divides."""
-    values = dict(zip(accumulators, sums.tolist(), strict=False))
-    return {report.name: _reported(report, values) for report in reports}
-
-
-def _reported(report: Report, values: dict[str, float]) -> float:
-    if report.result is not None:
-        return float(report.result(*(torch.tensor(values[name], dtype=torch.float64) for name in report.states)))
-    return values[report.numerator] / values[report.denominator] if values[report.denominator] else 0.0
-
-
 @contextmanager
 def interrupts(stop: list[int]) -> Iterator[None]:
     """Let Ctrl-C end the run between two steps: it is noted in `stop`. A second one interrupts at once."""
@@ -101,7 +89,7 @@ class Loop:
         self._is_torn = False  # interrupted within a step: nothing to be saved
 
     def means(self, batches: Batches) -> dict[str, float]:
-        return means(batches.sums, self._model.accumulators, self._model.reports)
+        return reported(batches.sums, self._model.accumulators, self._model.reports)
 
     # ------------------------------------------------------------------------------------------- training
 
@@ -135,7 +123,7 @@ class Loop:
         if first:
             batches.sums.copy_(torch.tensor(place.sums, dtype=torch.float64))
         else:
-            batches.sums.zero_()
+            clear(batches.sums, model.accumulators)
         model.running = batches.sums
         place.epoch = epoch
         batches.begin(order, first, place.step + 1)
@@ -206,8 +194,8 @@ class Loop:
     # -------------------------------------------------------------------------------- evaluation, prediction
 
     def evaluate(self, batches: Batches, steps: int, shows: bool = False) -> dict[str, float]:
-        """The means over the first `steps` batches."""
-        batches.sums.zero_()
+        """The reported numbers over the first `steps` batches."""
+        clear(batches.sums, self._model.accumulators)
         self._pass("test", batches, steps, shows)
         return self.means(batches)
 

@@ -14,13 +14,14 @@ import torch
 from torch import Tensor
 
 from nnc.runtime import arguments, shell, summary, trained
+from nnc.runtime.accumulators import clear
 from nnc.runtime.arena import Guards
 from nnc.runtime.backend import choose
 from nnc.runtime.batches import FOREVER, Batches, Setting, TorchBatches, TritonBatches
 from nnc.runtime.callbacks import Callbacks, History
 from nnc.runtime.capture import player
 from nnc.runtime.data import Data
-from nnc.runtime.declarations import Parameter, Port, Report, State, Step
+from nnc.runtime.declarations import Accumulator, Parameter, Port, Report, State, Step
 from nnc.runtime.errors import DataError, UsageError
 from nnc.runtime.loop import Loop, Place, Run, Validation
 from nnc.runtime.npz import load_data
@@ -47,7 +48,7 @@ class Model:
     slots: ClassVar[tuple[tuple[str, float], ...]] = ()
     states_table: ClassVar[tuple[State, ...]] = ()
     state_size: ClassVar[int] = 0
-    accumulators: ClassVar[tuple[str, ...]] = ()
+    accumulators: ClassVar[tuple[Accumulator, ...]] = ()
     reports: ClassVar[tuple[Report, ...]] = ()
     defaults: ClassVar[Mapping[str, Any]] = {}
     steps: ClassVar[Mapping[str, Mapping[str, Step]]]
@@ -304,7 +305,7 @@ class Model:
         return Loop(self, members, Progress(verbose), self._stop)
 
     def _single(self, kind: str, data: Data) -> Batches:
-        """Batches of one batch, kept, that one of the same size can be copied in; their sums are zero."""
+        """Batches of one batch, kept, that one of the same size can be copied in; their sums are cleared."""
         kept = self._kept.get(kind)
         if kept is None or kept[0].samples != data.samples or self.backend != "torch":
             owned = Data({k: v.clone() for k, v in data.arrays.items()}, data.weight.clone(), data.samples)
@@ -313,7 +314,7 @@ class Model:
             for name, array in data.arrays.items():
                 kept[0].arrays[name].copy_(array)
             kept[0].weight.copy_(data.weight)
-        kept[1].sums.zero_()
+        clear(kept[1].sums, self.accumulators)
         return kept[1]
 
     def _batches(self, kind: str, data: Data, batch: int, shuffled: bool = False) -> Batches:

@@ -10,6 +10,7 @@ from nnc.base.source import Span
 from nnc.schedule import tiles
 from nnc.schedule.groups import FOLDS, Group, extents
 from nnc.schedule.kernel import (
+    Accumulator,
     Buffer,
     Extent,
     FlatLayout,
@@ -46,7 +47,7 @@ class World:
 
     parameters: FlatLayout
     states: FlatLayout
-    accumulators: tuple[str, ...]
+    accumulators: tuple[Accumulator, ...]
     batch: int
     precision: str
 
@@ -82,13 +83,13 @@ def run(plan: Plan, world: World) -> tuple[tuple[Kernel, ...], dict[Value, Buffe
 def _bind(state: Assignment) -> None:
     """Buffers of the program's own parameters and results."""
     program = state.plan.fusion.program
+    sums = {each.name: each.offset for each in state.world.accumulators}
     for value, binding in zip(program.function.parameters, program.inputs, strict=True):
         buffer = _outside(state, value, binding, 0)
         state.names.reserve(buffer.name)
         state.placement[value] = buffer
     for value, binding in zip(program.function.results, program.outputs, strict=True):
-        offset = state.world.accumulators.index(binding.name) if binding.role is Role.ACCUMULATOR else 0
-        buffer = _outside(state, value, binding, offset)
+        buffer = _outside(state, value, binding, sums.get(binding.name, 0) if binding.role is Role.ACCUMULATOR else 0)
         state.names.reserve(buffer.name)
         state.bound.setdefault(value, []).append(buffer)
 
@@ -211,6 +212,8 @@ def _name(state: Assignment, group: Group, writes: tuple[Write, ...]) -> str:
         return state.names.fresh(f"{gradients[0].buffer.path.replace('.', '_')}_gradient")
     if not writes:
         return "nothing"
+    if all(write.fold is not None and write.buffer.space is Space.SUMS and write.buffer.offset for write in writes):
+        return state.names.fresh("metrics")
     fusion = state.plan.fusion
     scored = [g.index for f, g in fusion.fold.items() if any(b.space is Space.SUMS for b in state.bound.get(f, ()))]
     stored = [write.value for write in writes if write.fold is None] or [writes[-1].value]

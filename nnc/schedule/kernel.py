@@ -47,7 +47,7 @@ class Space(Enum):
     SLOT = "slot"
     STATE = "state"
     CONTROL = "control"  # the number of the step under way
-    SUMS = "sums"  # float64, the epoch's running sums; `offset` is the accumulator's place
+    SUMS = "sums"  # float64, the epoch's accumulators; `offset` is the place of the first element
     OUTPUT = "output"  # results of predict: one row a sample of the data set
 
 
@@ -163,11 +163,21 @@ class FlatLayout:
 
 
 @dataclass(frozen=True, slots=True)
+class Accumulator:
+    """A tensor that is folded over an epoch's batches: its place in the flat buffer, and "sum", "max" or "min"."""
+
+    name: str
+    offset: int
+    shape: tuple[int, ...] = ()
+    fold: str = "sum"
+
+
+@dataclass(frozen=True, slots=True)
 class Schedule:
     model: Model
     layout: FlatLayout
     states: FlatLayout
-    accumulators: tuple[str, ...]  # the running sums, in the order in which they lie
+    accumulators: tuple[Accumulator, ...]  # in the order in which they lie
     train: StepSchedule | None
     evaluate: StepSchedule | None
     predict: StepSchedule

@@ -7,7 +7,7 @@ In: an elaborated model with its steps' programs, simplified. Out: `Schedule`. I
 from __future__ import annotations
 
 from nnc.schedule import assign, fuse, layout, materialise, memory, normalise, verify
-from nnc.schedule.kernel import Schedule, StepSchedule
+from nnc.schedule.kernel import Accumulator, Schedule, StepSchedule
 from nnc.tensor.program import Model, Program, Role
 
 
@@ -33,14 +33,13 @@ def run(model: Model, train: Program | None, evaluate: Program | None, predict: 
     )
 
 
-def _accumulators(plan: materialise.Plan | None) -> tuple[str, ...]:
-    """The running sums: those that partials are folded into first, so that they are neighbours as their columns are."""
+def _accumulators(plan: materialise.Plan | None) -> tuple[Accumulator, ...]:
     if plan is None:
         return ()
     program = plan.fusion.program
     pairs = zip(program.function.results, program.outputs, strict=True)
-    rows = [(value in plan.fusion.finished, b.name) for value, b in pairs if b.role is Role.ACCUMULATOR]
-    return tuple(name for folded in (True, False) for is_folded, name in rows if is_folded is folded)
+    rows = [(b, value.type, value in plan.fusion.finished) for value, b in pairs if b.role is Role.ACCUMULATOR]
+    return layout.accumulators(rows) if rows else ()
 
 
 def _plan(program: Program) -> materialise.Plan:

@@ -30,17 +30,19 @@ class Role(Enum):
     STATE = "state"  # carried by a layer, by path; as a result, the new value
     STEP = "step"  # the number of the step under way, 1 at the first, i64
     GRADIENT = "gradient"  # a result: the gradient of the mean loss, by the parameter's path
-    ACCUMULATOR = "accumulator"  # a result: added to a float64 number that is read once an epoch
+    ACCUMULATOR = "accumulator"  # a result: folded into a float64 tensor that is read once an epoch
     OUTPUT = "output"  # a result of the model, by name
 
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """Ties a parameter or result of a program to the world. `path` is used by SLOT alone."""
+    """Ties a parameter or result of a program to the world. `path` is used by SLOT alone; `fold` by ACCUMULATOR: how
+    batches are put together, "sum", "max" or "min"."""
 
     role: Role
     name: str = ""
     path: str = ""
+    fold: str = "sum"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +121,7 @@ class Optimizer:
 class Report:
     """A number that `fit` shows: accumulator `total` over accumulator `over`; or `result` of the accumulators `states`.
 
-    result: a function of scalars, one for each of `states`, in their order.
+    result: a function of common tensors, one for each of `states`, in their order; it gives a scalar.
     """
 
     name: str  # "loss", "accuracy"

@@ -7,6 +7,7 @@ import torch
 
 from nnc.runtime import (
     BATCH,
+    Accumulator,
     Buffer,
     Launch,
     Model,
@@ -254,7 +255,7 @@ class Handmade(Model):
     results = (Port("probs", "f32", (3,), None, "float[3]", "handmade.nn:2"),)
     parameters_table, size, slots = PARAMETERS, SIZE, SLOTS
     states_table, state_size = STATES, STATE_SIZE
-    accumulators = ("loss", "count", "weight", "accuracy")
+    accumulators = tuple(Accumulator(name, i) for i, name in enumerate(("loss", "count", "weight", "accuracy")))
     reports = (Report("loss", "loss", "count"), Report("accuracy", "accuracy", "weight"))
     defaults = {"batch_size": 128, "epochs": 2, "seed": 0, "data": "data.npz", "validation_split": 0.0}  # noqa: RUF012
     steps = {  # noqa: RUF012

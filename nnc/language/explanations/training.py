@@ -129,6 +129,15 @@ TABLE: tuple[Explanation, ...] = (
         "    state calls = 0\n    calls' = calls + y_true\n    result = calls' * y_pred\n",
         "    state calls = 0\n    calls' = calls + y_true * y_pred\n    result = 2 * calls'\n",
     ),
+    _metric(
+        "E0530",
+        "a metric's state and what it grows by do not fit",
+        "A state is a number, float or i64, or a tensor of them: `state hits: float[10] = 0`. It grows by a number, or "
+        "by a tensor of its own shape; an i64 state grows by whole numbers.",
+        "    state pairs: float[2] = 0\n    pairs' = pairs + stack([y_pred, y_true, y_true])\n"
+        "    result = sum(pairs')\n",
+        "    state pairs: float[2] = 0\n    pairs' = pairs + stack([y_pred, y_true])\n    result = sum(pairs')\n",
+    ),
     Explanation(
         "W0501",
         "prediction and target exchanged",

@@ -103,7 +103,17 @@ def division_by_power_of_two(s: Rewriter, op: Op) -> Value | None:
     return s.mul(op.args[0], 1 / number)
 
 
+def truth_as_number(s: Rewriter, op: Op) -> Value | None:
+    """where(c, 1, 0) -> c as a number, where that has the result's shape."""
+    condition, then, otherwise = op.args
+    numbers = s.number(then), s.number(otherwise)
+    if numbers != (1, 0) or not op.result.type.is_float or condition.type.shape != op.result.type.shape:
+        return None
+    return s.op("convert", condition, element=op.result.type.element)
+
+
 SCALAR_RULES = {
+    "where": (truth_as_number,),
     "log": (log_of_quotient, log_of_product, log_of_moved),
     "div": (division_by_power_of_two,),
 }

@@ -1,0 +1,88 @@
+"""Metrics with states in a whole program: each kind of fold, through `fit`, `evaluate` and validation, on both paths,
+beside NumPy in float64 over all samples at once."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nnc.pipeline import compile
+from tests.emit.lint import lint
+from tests.programs.harness import imported, run_interpreted
+
+PROGRAM = Path(__file__).parent / "metrics.nn"
+NAMES = ("accuracy", "curve", "agreement", "spread", "share")
+
+
+def data(samples: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Inputs, labels and weights, whole numbers, some of which are zero."""
+    rng = np.random.default_rng(seed)
+    weight = rng.integers(0, 3, samples).astype(np.float32)
+    weight[0] = 1
+    return rng.normal(size=(samples, 5)).astype(np.float32), rng.integers(0, 4, samples), weight
+
+
+def expected(probs: np.ndarray, label: np.ndarray, weight: np.ndarray) -> dict[str, float]:
+    p, w = probs.astype(np.float64), weight.astype(np.float64)
+    right = p.argmax(1) == label
+    at = (np.arange(7, dtype=np.float32) / np.float32(6)).astype(np.float64)
+    calls = ((p[:, None, :] > at[:, None]).sum(2) * w[:, None]).sum(0)
+    hits = ((p[np.arange(len(p)), label][:, None] > at) * w[:, None]).sum(0)
+    matrix = np.zeros((4, 4))
+    np.add.at(matrix, (label, p.argmax(1)), w)
+    both = np.diag(matrix)
+    seen = p[w > 0]
+    return {
+        "accuracy": (w * right).sum() / w.sum(),
+        "curve": (hits / np.maximum(calls, 1)).mean(),
+        "agreement": (both / np.maximum(matrix.sum(0) + matrix.sum(1) - both, 1)).mean(),
+        "spread": seen.max() - np.minimum(seen[:, :2].min(0), 0.125).mean(),
+        "share": (w * right).sum() / (3 + w.sum()),
+    }
+
+
+def check(cls: Any, backend: str, samples: int, batch: int) -> None:
+    """What is reported over uneven batches; an extreme counts no sample without weight."""
+    model = cls(device="cpu", seed=1, backend=backend, _guard=True)
+    x, label, weight = data(samples)
+    model.fit(x, label, sample_weight=weight, batch_size=batch, epochs=1, verbose=0, shuffle=False)
+    for weights in (weight, np.ones(samples, dtype=np.float32)):
+        wanted = expected(model.predict(x, batch_size=batch, verbose=0), label, weights)
+        for _ in range(2):  # the second time starts anew
+            found = model.evaluate(x, label, sample_weight=weights, batch_size=batch, verbose=0)
+            np.testing.assert_allclose([found[n] for n in NAMES], [wanted[n] for n in NAMES], rtol=1e-6)
+    assert model.guards.overwritten() == []
+
+
+def check_interpreted() -> None:
+    cls = imported(compile(PROGRAM).text, "metrics")
+    check(cls, "triton", 37, 16)
+    check(cls, "triton", 1, 4)
+
+
+def test_lint() -> None:
+    assert lint(compile(PROGRAM).text) == []
+
+
+@pytest.mark.parametrize(("samples", "batch"), [(37, 16), (13, 5), (1, 4)])
+def test_torch_path(samples: int, batch: int) -> None:
+    check(imported(compile(PROGRAM).text, "metrics"), "torch", samples, batch)
+
+
+def test_kernels() -> None:
+    run_interpreted("from tests.programs.test_metrics import check_interpreted\ncheck_interpreted()")
+
+
+def test_history_and_validation() -> None:
+    """Before the first update the epoch's numbers are those of the initial weights; validation has names of its own."""
+    model = imported(compile(PROGRAM).text, "metrics")(device="cpu", seed=2)
+    x, label, weight = data(9)
+    first = expected(model.predict(x, verbose=0), label, weight)
+    held = data(11, seed=5)
+    history = model.fit(x, label, sample_weight=weight, batch_size=9, epochs=2, verbose=0, validation_data=held).history
+    assert set(history) == {*NAMES, "loss", *(f"val_{name}" for name in (*NAMES, "loss"))}
+    last = expected(model.predict(held[0], verbose=0), *held[1:])
+    for name in NAMES:
+        np.testing.assert_allclose(history[name][0], first[name], rtol=1e-6, err_msg=name)
+        np.testing.assert_allclose(history[f"val_{name}"][-1], last[name], rtol=1e-6, err_msg=name)
