@@ -28,7 +28,7 @@ _BINARY: dict[type[ast.operator], int] = {
     ast.MatMult: 11,
     ast.Pow: 13,
 }
-_ATOM = 20
+ATOM = 20
 _PLACE = re.compile(r"\{(\w+)\}")
 
 
@@ -56,7 +56,7 @@ def precedence(text: str) -> int:
         case ast.Constant(value=int() | float() as number) if number < 0:
             return 12
         case _:
-            return _ATOM
+            return ATOM
 
 
 @lru_cache(maxsize=4096)
@@ -93,7 +93,7 @@ def _demands(form: str) -> dict[str, int]:
                 for operand in (test, body, orelse):
                     demand(operand, 2)
             case ast.Attribute(value=operand) | ast.Subscript(value=operand):
-                demand(operand, _ATOM)
+                demand(operand, ATOM)
     return demands
 
 

@@ -1,53 +1,45 @@
-"""How a parameter starts, as an expression that the runtime calls.
+"""How a parameter or a state starts, as a function that the runtime calls.
 
-In: an initializer's function, without parameters. Out: the text of a lambda.
+In: an initializer's function, without parameters or one of the data. Out: the text of a lambda where that is one
+expression, otherwise the name of a function that stands above the tables.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
-from nnc.emit.expression import fill, number
-from nnc.tensor.ir import Function, Op, Value
-from nnc.tensor.primitives import TABLE, Kind
+from nnc.base.names import Names
+from nnc.emit.host import Host, parameter_pieces
+from nnc.tensor.ir import Function
 from nnc.tensor.simplify import simplify
 
-_INFIX = {"add": "{0} + {1}", "sub": "{0} - {1}", "mul": "{0} * {1}", "div": "{0} / {1}", "neg": "-{0}"}
-_DRAWS = {"uniform": ("shape", "low", "high"), "normal": ("shape", "mean", "stddev"), "bernoulli": ("shape", "p")}
+_LAMBDA = 90  # characters that fit a row of the table
 
 
-def initializer(function: Function) -> str:
-    """`lambda random: random.uniform((64, 32), -0.25, 0.25)`. A constant stands for a tensor full of it."""
-    plain = simplify(function, erase_stops=True)
-    producers = plain.producers()
-    (result,) = plain.results
-    return f"lambda random: {_expression(result, producers)}"
+@dataclass(slots=True)
+class Starts:
+    """The functions that tables name, equal ones once."""
 
+    names: Names = field(default_factory=Names)
+    known: dict[tuple[str, ...], str] = field(default_factory=dict)
+    blocks: list[list[str]] = field(default_factory=list)
 
-def _expression(value: Value, producers: Mapping[Value, Op]) -> str:
-    op = producers[value]
-    args = [_expression(arg, producers) for arg in op.args]
-    if op.primitive in _DRAWS:
-        return f"random.{op.primitive}({', '.join(_literal(op[name]) for name in _DRAWS[op.primitive])})"
-    if op.primitive == "constant":
-        return _literal(op["value"])
-    if op.primitive == "broadcast":
-        return args[0]
-    if op.primitive in _INFIX:
-        return fill(_INFIX[op.primitive], *args)
-    row = TABLE[op.primitive]
-    if row.kind is not Kind.POINTWISE:
-        raise NotImplementedError(f"{op.primitive} in an initializer")
-    return fill(row.torch, *(f"torch.as_tensor({text})" if _is_number(text) else text for text in args))
+    def text(self, function: Function, inputs: Sequence[str] = ()) -> str:
+        """`lambda random: random.uniform((64, 32), -0.25, 0.25)`, or a name. A number stands for a tensor full of it.
 
-
-def _literal(value: object) -> str:
-    return number(value) if isinstance(value, bool | int | float) else repr(value)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+        inputs: what the function's parameters are called in the data; without them it draws at most.
+        """
+        given = "data" if inputs else "random"
+        plain = simplify(function, erase_stops=True)
+        texts = {value: f"data.{name}" for value, name in zip(plain.parameters, inputs, strict=True)}
+        samples = f"len({next(iter(texts.values()))})" if texts else ""
+        host = Host(plain, parameter_pieces(plain, texts), Names(), samples)
+        if not host.repeats and len(expression := host.expression()) <= _LAMBDA:
+            return f"lambda {given}: {expression}"
+        body = Host(plain, parameter_pieces(plain, texts), Names((given, "torch")), samples).statements()
+        key = (given, function.name, *body)
+        if key not in self.known:
+            self.known[key] = self.names.fresh(function.name)
+            self.blocks.append([f"def {self.known[key]}({given}):", *(f"    {line}" for line in body)])
+        return self.known[key]

@@ -12,6 +12,7 @@ import re
 from nnc.emit import describe, headers, helpers, tables
 from nnc.emit.collect import Functions, StepText
 from nnc.emit.collect import run as collect
+from nnc.emit.initial import Starts
 from nnc.emit.kernels import KernelText
 from nnc.emit.tidy import wrapped
 from nnc.emit.writer import WIDTH, Group, call, collection, lay_out, mapping
@@ -32,8 +33,11 @@ _STEP_DOCS = {
 def run(schedule: Schedule) -> str:
     functions = collect(schedule)
     # each block stands two blank lines from the next
+    starts = Starts()
+    tables_block = _tables(schedule, functions, starts)
     blocks = [
-        _tables(schedule, functions),
+        *starts.blocks,
+        tables_block,
         _rule("kernels"),
         *_kernels(functions),
         _rule("steps"),
@@ -44,7 +48,7 @@ def run(schedule: Schedule) -> str:
         ['if __name__ == "__main__":', f"    raise SystemExit({schedule.model.name}.main())"],
     ]
     body = "\n\n\n".join("\n".join(block) for block in blocks)
-    head = [*headers.docstring(schedule, functions), "", *_imports(body), "", ""]
+    head = [*headers.docstring(schedule, functions), "", *_imports(body), "", *([""] if starts.blocks else []), ""]
     return "\n".join(head) + body + "\n"
 
 
@@ -64,12 +68,12 @@ def _suffix(step: str) -> str:
     return "" if step == "train" else f"_{step.upper()}"
 
 
-def _tables(schedule: Schedule, functions: Functions) -> list[str]:
+def _tables(schedule: Schedule, functions: Functions, starts: Starts) -> list[str]:
     model = schedule.model
-    lines = tables.tensors("PARAMETERS", "Parameter", model.parameters, schedule.layout)
+    lines = tables.parameters(model.parameters, schedule.layout, starts)
     lines += [f"SIZE = {schedule.layout.size}  # elements of each flat buffer", *tables.slots(schedule)]
     if model.states:
-        lines += tables.tensors("STATES", "State", model.states, schedule.states)
+        lines += tables.states(model.states, schedule.states, starts)
     if model.settings.precision in ("bf16", "f16"):
         lines.append(f'HALF = half("{model.settings.precision}")  # what operands of products are rounded to')
     lines += ["", "# Buffers: shape, element, first and last kernel of the step that touches it"]
@@ -147,7 +151,7 @@ def _class(schedule: Schedule) -> list[str]:
         "targets": tables.ports(model.targets),
         "results": tables.ports(model.results),
         "parameters_table, size, slots": "PARAMETERS, SIZE, SLOTS",
-        "states_table, state_size": f"{'STATES' if model.states else '()'}, {schedule.states.size}",
+        "states_table": "STATES" if model.states else "()",
         "accumulators": collection([tables.accumulator(row) for row in schedule.accumulators]),
         "reports": collection(reports),
         "defaults, steps": "DEFAULTS, STEPS",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from nnc.emit.describe import file_name
 from nnc.emit.expression import number
-from nnc.emit.initial import initializer
+from nnc.emit.initial import Starts
 from nnc.emit.torch_function import FunctionText, function_text
 from nnc.emit.torch_text import TorchView
 from nnc.emit.writer import Group, Item, call, collection, lay_out
@@ -39,22 +39,24 @@ def extents(sizes: Sequence[Extent]) -> Group:
     return collection([extent(size) for size in sizes])
 
 
-def tensors(name: str, kind: str, rows: Sequence[Parameter | State], layout: FlatLayout) -> list[str]:
-    """The table of parameters or states, in the order in which they lie."""
+def parameters(rows: Sequence[Parameter], layout: FlatLayout, starts: Starts) -> list[str]:
+    """The table of parameters, in the order in which they lie."""
     ordered = sorted(rows, key=lambda row: layout.offsets[row.path])
-    return table(
-        name,
-        [
-            call(
-                kind,
-                quoted(row.path),
-                str(layout.offsets[row.path]),
-                repr(row.type.shape),
-                initializer(row.initializer),
-            )
-            for row in ordered
-        ],
-    )
+    return table("PARAMETERS", [call("Parameter", *_place(row, layout), starts.text(row.initializer)) for row in ordered])
+
+
+def states(rows: Sequence[State], layout: FlatLayout, starts: Starts) -> list[str]:
+    """The table of states. One that starts at the data says so, one that is no float says what it is."""
+    found = []
+    for row in rows:
+        start = starts.text(row.initializer, row.inputs)
+        element = [] if row.type.element == "f32" else [f"element={quoted(row.type.element)}"]
+        found.append(call("State", *_place(row, layout), f"adapt={start}" if row.inputs else start, *element))
+    return table("STATES", found)
+
+
+def _place(row: Parameter | State, layout: FlatLayout) -> tuple[str, ...]:
+    return quoted(row.path), str(layout.offsets[row.path]), repr(row.type.shape)
 
 
 def buffers(name: str, rows: Sequence[tuple[Buffer, int, int]]) -> list[str]:

@@ -10,13 +10,13 @@ from __future__ import annotations
 from nnc.base.diagnostic import Label
 from nnc.base.source import Span
 from nnc.language.context import Elaboration
+from nnc.language.from_data import FirstValue, first_value, refuse_batched
 from nnc.language.initialize import initial_value
 from nnc.language.operators import number, origin
 from nnc.language.scope import Frame
 from nnc.language.signature import declared
 from nnc.language.values import Anything, Poisoned, Tensor, describe, is_applicable, is_number, spell
 from nnc.syntax import tree
-from nnc.tensor.ir import Function
 from nnc.tensor.program import Binding, Role, State
 from nnc.tensor.types import TensorType
 
@@ -40,8 +40,7 @@ def state(ctx: Elaboration, node: tree.StateStmt, frame: Frame) -> Tensor:
         changed = path in ctx.renewed
         # No gradient goes back through what is carried from one use to the next.
         return ctx.op("stop_gradient", [known], node.span, hint=name) if changed else known
-    function = _first_value(ctx, node, type, frame)
-    found = _register(ctx, node, path, function)
+    found = _register(ctx, node, path, _first_value(ctx, node, type, frame))
     with ctx.builder.at(ctx.user_span(node.span), ctx.scope):
         value = ctx.builder.parameter(found.type, name, ctx.user_span(node.span))
     ctx.bindings.append(Binding(Role.STATE, path))
@@ -59,13 +58,14 @@ def _changed_type(ctx: Elaboration, node: tree.StateStmt, layer: str, known: Ten
     )
 
 
-def _first_value(ctx: Elaboration, node: tree.StateStmt, type: TensorType | None, frame: Frame) -> Function:
-    """What the state starts at, compiled apart: no parameters, one result. Raises Poisoned."""
+def _first_value(ctx: Elaboration, node: tree.StateStmt, type: TensorType | None, frame: Frame) -> FirstValue:
+    """What the state starts at, compiled apart. Raises Poisoned."""
     span = node.value.span
+    outer = ctx.builder
     with ctx.apart(f"initialize_{node.name.text}"):
         ctx.in_initializer = True
         start = ctx.evaluate(node.value, frame, node.name.text)
-        if is_number(start) or is_applicable(start):
+        if is_number(start) or is_applicable(start) or isinstance(start, bool):
             wanted = SCALAR if type is None else type
             if is_applicable(start):
                 start = initial_value(ctx, start, wanted, span, frame, node.name.text)
@@ -73,21 +73,21 @@ def _first_value(ctx: Elaboration, node: tree.StateStmt, type: TensorType | None
                 start = number(ctx, start, wanted.element, span)
                 if wanted.shape:
                     start = ctx.op("broadcast", [start], span, {"shape": wanted.shape, "batched": False}, start.hint)
+        if isinstance(start, Tensor):
+            refuse_batched(ctx, node.name.text, start, span)
         if not isinstance(start, Tensor) or type not in (None, start.type):
             stated = f" of {spell(type)}" if type is not None else ""
+            reduced = isinstance(start, Tensor) and not start.type.rank and type is not None and type.shape
             raise ctx.fail(
-                "E0418", f"the state `{node.name.text}`{stated} starts at a number, and this is {describe(start)}", span
+                "E0418",
+                f"the state `{node.name.text}`{stated} starts at a value of its type, and this is {describe(start)}",
+                span,
+                help="keep the sample's axes: mean(x, axis = [], batch = true)" if reduced else None,
             )
-        function = ctx.builder.finish([start])
-    made = set(function.values())
-    if start not in made or any(arg not in made for op in function.ops for arg in op.args):
-        raise ctx.unsupported("a state that starts at computed values is", span)
-    if not start.type.is_float:
-        raise ctx.unsupported(f"a state of {start.type.element} is", span)
-    return function
+        return first_value(ctx, node.name.text, outer, start, span)
 
 
-def _register(ctx: Elaboration, node: tree.StateStmt, path: str, function: Function) -> State:
+def _register(ctx: Elaboration, node: tree.StateStmt, path: str, first: FirstValue) -> State:
     registry = ctx.registry
     if path not in registry.states:
         if registry.sealed:
@@ -97,8 +97,8 @@ def _register(ctx: Elaboration, node: tree.StateStmt, path: str, function: Funct
                 node.span,
                 help="apply the layer in training too: only then is it changed",
             )
-        (result,) = function.results
-        registry.states[path] = State(path, result.type, function, ctx.user_span(node.span))
+        (result,) = first.function.results
+        registry.states[path] = State(path, result.type, first.function, ctx.user_span(node.span), first.inputs)
     return registry.states[path]
 
 

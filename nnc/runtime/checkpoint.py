@@ -100,11 +100,17 @@ def compare(path: str | Path, wanted: Mapping[str, Tensor], found: Mapping[str, 
     for name, tensor in wanted.items():
         if name in found and found[name].shape != tensor.shape:
             problems.append(f"{name} is {list(found[name].shape)} there and {list(tensor.shape)} in the model")
-        elif name in found and not found[name].is_floating_point():
-            problems.append(f"{name} holds {str(found[name].dtype).removeprefix('torch.')}, not floats")
+        elif name in found and not _holds(tensor, found[name]):
+            there, here = (str(each.dtype).removeprefix("torch.") for each in (found[name], tensor))
+            problems.append(f"{name} holds {there}, not {'floats' if tensor.is_floating_point() else here}")
     if problems:
         more = [f"and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else []
         raise CheckpointError(f"{path}: it is not of this model: {'; '.join(problems[:SHOWN] + more)}")
+
+
+def _holds(wanted: Tensor, found: Tensor) -> bool:
+    """Whether a file's values can be taken: any floats for floats, all else exactly."""
+    return found.is_floating_point() if wanted.is_floating_point() else found.dtype == wanted.dtype
 
 
 def _some(names: list[str]) -> str:

@@ -56,10 +56,20 @@ class Parameter:
     initializer: Callable[[Any], Any]
 
 
-class State(Parameter):
-    """A tensor that is carried and not trained, in a flat buffer of its own."""
+@dataclass(frozen=True, slots=True)
+class State:
+    """A tensor that is carried and not trained, in the flat buffer of the states of its element type.
 
-    __slots__ = ()
+    It starts at `initializer`, as a parameter does, or at `adapt` of all training samples: a function of a namespace of
+    the model's inputs, [samples, ...] each.
+    """
+
+    path: str
+    offset: int
+    shape: tuple[int, ...]
+    initializer: Callable[[Any], Any] | None = None
+    adapt: Callable[[Any], Any] | None = None
+    element: str = "f32"
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,6 @@ class Model:
     size: ClassVar[int]
     slots: ClassVar[tuple[tuple[str, float], ...]] = ()
     states_table: ClassVar[tuple[State, ...]] = ()
-    state_size: ClassVar[int] = 0
     accumulators: ClassVar[tuple[Accumulator, ...]] = ()
     reports: ClassVar[tuple[Report, ...]] = ()
     defaults: ClassVar[Mapping[str, Any]] = {}
@@ -72,7 +71,7 @@ class Model:
         self.running: Tensor | None = None  # the sums of the epoch under way
         self.guards = Guards() if _guard else None
         self.store = Store(self.parameters_table, self.states_table, self.slots)
-        self.store.allocate(self.size, self.state_size, self.device, self.guards)
+        self.store.allocate(self.size, self.device, self.guards)
         self.store.initialize(self.seed)
         self._stop: list[int] = []
         self._kept: dict[str, tuple[Data, Batches]] = {}  # of the last single batch of each kind
@@ -163,6 +162,7 @@ class Model:
         last = arguments.whole("epochs", self._setting("epochs", epochs, 1), 0)
         fraction = self._setting("validation_split", validation_split, 0.0)
         data, held = self._training_data(x, y, sample_weight, class_weight, validation_data, fraction)
+        self.store.adapt(data.arrays)
         batches = self._batches("train", data, min(batch, data.samples), shuffled=bool(shuffle))
         steps = arguments.steps_of("steps_per_epoch", steps_per_epoch, batches.count, data.samples, batch)
         size = batch if validation_batch_size is None else validation_batch_size
@@ -206,6 +206,7 @@ class Model:
     ) -> dict[str, float]:
         """One step on all of the samples; this batch's loss and metrics."""
         data = arguments.data_of(self.inputs, self.targets, x, y, sample_weight, class_weight)
+        self.store.adapt(data.arrays)
         batches = self._single("train", data)
         batches.begin(None, 0, self.place.step + 1)
         self.place.step += batches.run(0, 1, FOREVER)
@@ -219,6 +220,7 @@ class Model:
         batches = self._single("train", data)
         kept = self.store.snapshot()
         try:
+            self.store.adapt(data.arrays)
             batches.begin(None, 0, self.place.step + 1)
             batches.run(0, 1, FOREVER)
             return {path: view.cpu().numpy().copy() for path, view in self.store.views("gradient").items()}
@@ -322,6 +324,12 @@ class Model:
         step = self.steps[self.backend].get(kind)
         if step is None:
             raise UsageError(f"{self.source[0]} has no train block, so this model can only predict")
+        waiting = self.store.unadapted() if kind != "train" else []
+        if waiting:
+            raise UsageError(
+                f"the state {waiting[0]} starts at the training data, and the model has seen none yet; "
+                "call fit, or load a checkpoint, first"
+            )
         outputs = self.results if kind == "predict" else ()
         setting = Setting(self.store, self.accumulators, outputs, self.seed, self.device, self.guards, self._stop)
         if self.backend == "torch":

@@ -1,13 +1,19 @@
-"""A model's flat buffers (parameters, gradients, optimizer slots, states) and the views of them by path."""
+"""A model's flat buffers (parameters, gradients, optimizer slots, states) and the views of them by path.
+
+States that start at the training data hold NaN, integers their smallest number, until `adapt` has seen it: that goes
+into checkpoints and comes back from them as any value does.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import prod
+from types import SimpleNamespace
 
 import torch
 from torch import Tensor
 
-from nnc.runtime.arena import Guards
-from nnc.runtime.declarations import Parameter
+from nnc.runtime.arena import ELEMENTS, Guards
+from nnc.runtime.declarations import Parameter, State
 from nnc.runtime.random import Draws
 
 
@@ -23,22 +29,38 @@ class Snapshot:
     copies: dict[str, Tensor]
 
 
+def _flat_of(state: State) -> str:
+    """The flat buffer that a state lies in."""
+    return "state" if state.element == "f32" else f"state {state.element}"
+
+
+def _unknown(view: Tensor) -> float:
+    """What stands in a state that was not computed yet."""
+    return float("nan") if view.is_floating_point() else torch.iinfo(view.dtype).min
+
+
 @dataclass(slots=True)
 class Store:
-    """The flat buffers, float32, by name: `parameter`, `gradient`, `state` and each slot."""
+    """The flat buffers by name: `parameter`, `gradient`, `state` and each slot, float32; and one for the states of each
+    other element type, `state i64`."""
 
     parameters: Sequence[Parameter]
-    states: Sequence[Parameter]
+    states: Sequence[State]
     slots: Sequence[tuple[str, float]]
     flat: dict[str, Tensor] = field(default_factory=dict)
 
-    def allocate(self, size: int, state_size: int, device: torch.device, guards: Guards | None) -> None:
-        for name in ("parameter", "gradient", *(slot for slot, _ in self.slots), "state"):
-            length = state_size if name == "state" else size
+    def allocate(self, size: int, device: torch.device, guards: Guards | None) -> None:
+        """Make the flat buffers; `size` is that of the parameters' in elements."""
+        sizes = {name: (size, "f32") for name in ("parameter", "gradient", *(slot for slot, _ in self.slots))}
+        sizes["state"] = (0, "f32")
+        for state in self.states:
+            held, _ = sizes.get(_flat_of(state), (0, ""))
+            sizes[_flat_of(state)] = (max(held, state.offset + prod(state.shape)), state.element)
+        for name, (length, element) in sizes.items():
             if guards is None:
-                self.flat[name] = torch.zeros(length, device=device)
+                self.flat[name] = torch.zeros(length, dtype=ELEMENTS[element], device=device)
             else:
-                self.flat[name] = guards.empty(f"flat {name}", (length,), "f32", device).zero_()
+                self.flat[name] = guards.empty(f"flat {name}", (length,), element, device).zero_()
 
     def initialize(self, seed: int) -> None:
         """Start every tensor from the seed and its path; padding is zero."""
@@ -46,28 +68,45 @@ class Store:
             flat.zero_()
         for entry in self.parameters:
             self._start(self.view("parameter", entry), entry, seed)
-        for entry in self.states:
-            self._start(self.view("state", entry), entry, seed)
+        for state in self.states:
+            self._start(self.view(_flat_of(state), state), state, seed)
         for slot, value in self.slots:
             for entry in self.parameters:
                 self.view(slot, entry).fill_(value)
 
     @staticmethod
-    def _start(view: Tensor, entry: Parameter, seed: int) -> None:
-        value = entry.initializer(Draws(seed, entry.path))
+    def _start(view: Tensor, entry: Parameter | State, seed: int) -> None:
+        value = entry.initializer(Draws(seed, entry.path)) if entry.initializer is not None else _unknown(view)
         view.copy_(torch.as_tensor(value).expand(entry.shape))
 
-    def view(self, flat: str, entry: Parameter) -> Tensor:
+    def unadapted(self) -> list[str]:
+        """Paths of the states that start at the training data and were not computed, nor set, yet."""
+        found = []
+        for state in self.states:
+            if state.adapt is not None:
+                view = self.view(_flat_of(state), state)
+                missing = view.isnan() if view.is_floating_point() else view == _unknown(view)
+                if bool(missing.any()):
+                    found.append(state.path)
+        return found
+
+    def adapt(self, arrays: Mapping[str, Tensor]) -> None:
+        """Start those states that were not computed yet at all these samples, [samples, ...] by name."""
+        waiting = set(self.unadapted())
+        for state in self.states:
+            if state.adapt is not None and state.path in waiting:
+                value = torch.as_tensor(state.adapt(SimpleNamespace(**arrays)))
+                self.view(_flat_of(state), state).copy_(value.expand(state.shape))
+
+    def view(self, flat: str, entry: Parameter | State) -> Tensor:
         """The entry's part of a flat buffer, in its shape."""
-        size = 1
-        for length in entry.shape:
-            size *= length
-        return self.flat[flat][entry.offset : entry.offset + size].view(entry.shape)
+        return self.flat[flat][entry.offset : entry.offset + prod(entry.shape)].view(entry.shape)
 
     def views(self, flat: str) -> dict[str, Tensor]:
-        """The views of one flat buffer by path."""
-        entries = self.states if flat == "state" else self.parameters
-        return {entry.path: self.view(flat, entry) for entry in entries}
+        """The views of one flat buffer by path; of `state`, those of all states."""
+        if flat == "state":
+            return {state.path: self.view(_flat_of(state), state) for state in self.states}
+        return {entry.path: self.view(flat, entry) for entry in self.parameters}
 
     def namespace(self) -> dict[str, Tensor]:
         """All that a step sees of this: flat buffers by name, views by attribute, `d_` and `SLOT_` before it."""

@@ -3,6 +3,8 @@
 import math
 from typing import TYPE_CHECKING
 
+from nnc.runtime.declarations import ELEMENT_BYTES
+
 if TYPE_CHECKING:
     from nnc.runtime.model import Model
 
@@ -23,7 +25,8 @@ def text(model: "Model | type[Model]") -> str:
     slots = trained * len(model.slots)
     lines += ["", f"Parameters: {trained:,} ({_bytes(4 * trained)})"]
     if states:
-        lines.append(f"States: {states:,} ({_bytes(4 * states)})")
+        held = sum(math.prod(entry.shape) * ELEMENT_BYTES[entry.element] for entry in model.states_table)
+        lines.append(f"States: {states:,} ({_bytes(held)})")
     if slots:
         lines.append(f"Optimizer: {slots:,} ({_bytes(4 * slots)})")
     return "\n".join(lines)

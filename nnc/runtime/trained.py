@@ -97,9 +97,14 @@ def set_weights(views: Mapping[str, Tensor], given: Sequence[Any] | Mapping[str,
     for path, value in given.items():
         if path not in views:
             raise UsageError(f"the model has no weight {path!r}; {did_you_mean(path, list(views))}")
-        tensor = value.detach() if isinstance(value, Tensor) else torch.from_numpy(np.array(value, dtype=np.float32))
+        tensor = value.detach() if isinstance(value, Tensor) else _array_like(views[path], value)
         if tensor.shape != views[path].shape:
             raise UsageError(f"{path} is {list(views[path].shape)}, and was given {list(tensor.shape)}")
         ready[path] = tensor
     for path, tensor in ready.items():
         views[path].copy_(tensor)
+
+
+def _array_like(view: Tensor, value: Any) -> Tensor:
+    """A copy of an array in the element type of `view`."""
+    return torch.from_numpy(np.array(value, dtype=np.empty(0, str(view.dtype).removeprefix("torch.")).dtype))

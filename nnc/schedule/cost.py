@@ -135,7 +135,7 @@ def flat_bytes(schedule: Schedule) -> int:
     """The flat buffers of a model in training: parameters, their gradients, the optimizer's slots, and states."""
     slots = len(schedule.model.optimizer.slots) if schedule.model.optimizer else 0
     copies = 2 + slots if schedule.train is not None else 1
-    return ITEM_SIZE["f32"] * (schedule.layout.size * copies + schedule.states.size)
+    return ITEM_SIZE["f32"] * schedule.layout.size * copies + schedule.states.size
 
 
 def peak_bytes(schedule: Schedule, batch: int) -> int:

@@ -10,13 +10,24 @@ from collections.abc import Iterable
 
 from nnc.schedule.kernel import Accumulator, FlatLayout
 from nnc.tensor.program import Binding
-from nnc.tensor.types import TensorType
+from nnc.tensor.types import ITEM_SIZE, TensorType
 
 ALIGNMENT = 32  # elements of float32 in 128 bytes
 
 
 def padded(size: int) -> int:
     return -(-size // ALIGNMENT) * ALIGNMENT
+
+
+def state_layout(states: Iterable[tuple[str, TensorType]]) -> FlatLayout:
+    """A flat buffer for each element type; `size` is that of all of them in bytes."""
+    ends: dict[str, int] = {}
+    offsets: dict[str, int] = {}
+    for path, type in states:
+        offsets[path] = ends.get(type.element, 0)
+        ends[type.element] = offsets[path] + padded(type.size)
+    size = sum(ITEM_SIZE[element] * end for element, end in ends.items())
+    return FlatLayout(offsets, size, size)
 
 
 def flat_layout(tensors: Iterable[tuple[str, TensorType]], folded: frozenset[str] = frozenset()) -> FlatLayout:

@@ -17,7 +17,7 @@ def run(model: Model, train: Program | None, evaluate: Program | None, predict: 
     plan = None if train is None else materialise.run(fuse.run(train))
     folded = frozenset[str]() if plan is None else _folded(plan)
     parameters = layout.flat_layout(((p.path, p.type) for p in model.parameters), folded)
-    states = layout.flat_layout((s.path, s.type) for s in model.states)
+    states = layout.state_layout((s.path, s.type) for s in model.states)
     scored = None if evaluate is None else _plan(evaluate)
     accumulators = _accumulators(plan or scored)
     world = assign.World(parameters, states, accumulators, model.settings.batch_size, model.settings.precision)

@@ -85,12 +85,17 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """A carried tensor that is not trained, with its first value."""
+    """A carried tensor that is not trained, with its first value.
+
+    inputs: the model's inputs that the initializer takes, all samples of the training data at once; none where the
+    first value does not depend on the data.
+    """
 
     path: str
     type: TensorType
     initializer: Function
     span: Span
+    inputs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

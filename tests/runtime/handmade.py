@@ -34,7 +34,6 @@ PARAMETERS = (
 SIZE = 128
 SLOTS = (("square", 0.25),)
 STATES = (State("seen.total", 0, (1,), lambda random: 0.0),)
-STATE_SIZE = 32
 
 ARENA = (
     Buffer("hidden", (BATCH, 4), "f32", 0, 2),
@@ -254,7 +253,7 @@ class Handmade(Model):
     targets = (Port("label", "i64", (), 3, "index(3)", "handmade.nn:8"),)
     results = (Port("probs", "f32", (3,), None, "float[3]", "handmade.nn:2"),)
     parameters_table, size, slots = PARAMETERS, SIZE, SLOTS
-    states_table, state_size = STATES, STATE_SIZE
+    states_table = STATES
     accumulators = tuple(Accumulator(name, i) for i, name in enumerate(("loss", "count", "weight", "accuracy")))
     reports = (Report("loss", "loss", "count"), Report("accuracy", "accuracy", "weight"))
     defaults = {"batch_size": 128, "epochs": 2, "seed": 0, "data": "data.npz", "validation_split": 0.0}  # noqa: RUF012

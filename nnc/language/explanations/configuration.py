@@ -173,6 +173,14 @@ TABLE: tuple[Explanation, ...] = (
         "wide = Dense(4)\nh = wide(x)\ny = wide(h, kernel = wide.kernel)",
         "wide = Dense(8)\nh = wide(x)\ny = Dense(4)(wide(h, kernel = wide.kernel))",
     ),
+    _counter(
+        "E0421",
+        "a state that starts at more than the data",
+        "A state may start at reductions of the model's inputs over the training data; they are computed before the "
+        "first step, so that nothing that is trained, changes or is drawn can be part of them.",
+        "    param scale: float[D] = ones\n    state average: float[D] = mean(x * scale, axis = [], batch = true)\n",
+        "    state average: float[D] = mean(x, axis = [], batch = true)\n",
+    ),
     in_model(
         "E0431",
         "what a comprehension over a tensor cannot do",
