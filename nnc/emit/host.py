@@ -18,9 +18,20 @@ from nnc.tensor.primitives.views import integers
 from nnc.tensor.types import Shape, TensorType, broadcast_shapes
 
 _INFIX = {
-    **{"add": "{0} + {1}", "sub": "{0} - {1}", "mul": "{0} * {1}", "div": "{0} / {1}", "neg": "-{0}"},
-    **{"eq": "{0} == {1}", "ne": "{0} != {1}", "lt": "{0} < {1}", "le": "{0} <= {1}"},
-    **{"gt": "{0} > {1}", "ge": "{0} >= {1}", "and": "{0} & {1}", "or": "{0} | {1}", "not": "~{0}"},
+    "add": "{0} + {1}",
+    "sub": "{0} - {1}",
+    "mul": "{0} * {1}",
+    "div": "{0} / {1}",
+    "neg": "-{0}",
+    "eq": "{0} == {1}",
+    "ne": "{0} != {1}",
+    "lt": "{0} < {1}",
+    "le": "{0} <= {1}",
+    "gt": "{0} > {1}",
+    "ge": "{0} >= {1}",
+    "and": "{0} & {1}",
+    "or": "{0} | {1}",
+    "not": "~{0}",
 }
 _DRAWS = {"uniform": ("shape", "low", "high"), "normal": ("shape", "mean", "stddev"), "bernoulli": ("shape", "p")}
 _REDUCTIONS = {"sum": "sum", "prod": "prod", "max": "amax", "min": "amin", "any": "any", "all": "all"}
@@ -76,7 +87,9 @@ class Host:
         """Whether one expression would compute a value twice, or draw out of order."""
         self._count()
         draws = [op for op in self.function.ops if TABLE[op.primitive].kind is Kind.RANDOM]
-        shared = (max(map(self.uses.__getitem__, op.results)) > 1 and not self._is_plain(op) for op in self.function.ops)
+        shared = (
+            max(map(self.uses.__getitem__, op.results)) > 1 and not self._is_plain(op) for op in self.function.ops
+        )
         return len(draws) > 1 or any(len(op.results) > 1 for op in self.function.ops) or any(shared)
 
     def expression(self) -> str:

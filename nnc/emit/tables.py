@@ -42,7 +42,9 @@ def extents(sizes: Sequence[Extent]) -> Group:
 def parameters(rows: Sequence[Parameter], layout: FlatLayout, starts: Starts) -> list[str]:
     """The table of parameters, in the order in which they lie."""
     ordered = sorted(rows, key=lambda row: layout.offsets[row.path])
-    return table("PARAMETERS", [call("Parameter", *_place(row, layout), starts.text(row.initializer)) for row in ordered])
+    return table(
+        "PARAMETERS", [call("Parameter", *_place(row, layout), starts.text(row.initializer)) for row in ordered]
+    )
 
 
 def states(rows: Sequence[State], layout: FlatLayout, starts: Starts) -> list[str]:

@@ -21,11 +21,12 @@ from nnc.tensor.program import Binding, Role, State
 from nnc.tensor.types import TensorType
 
 SCALAR = TensorType("f32")
+ABSENT = ""  # the path of a state that starts at none
 
 
-def state(ctx: Elaboration, node: tree.StateStmt, frame: Frame) -> Tensor:
-    """The state's value where the body runs: of a layer that is applied again, what the use before made of it. Raises
-    Poisoned."""
+def state(ctx: Elaboration, node: tree.StateStmt, frame: Frame) -> Tensor | None:
+    """The state's value where the body runs: of a layer that is applied again, what the use before made of it; None of
+    one that starts at `none`, which is absent. Raises Poisoned."""
     owner = frame.block.owner
     if owner is None or owner.path is None:
         raise ctx.fail("E0408", "a state belongs to a layer or model", node.span, help="define a `layer` for it")
@@ -40,7 +41,11 @@ def state(ctx: Elaboration, node: tree.StateStmt, frame: Frame) -> Tensor:
         changed = path in ctx.renewed
         # No gradient goes back through what is carried from one use to the next.
         return ctx.op("stop_gradient", [known], node.span, hint=name) if changed else known
-    found = _register(ctx, node, path, _first_value(ctx, node, type, frame))
+    first = _first_value(ctx, node, type, frame)
+    if first is None:
+        frame.block.states[name] = ABSENT
+        return None
+    found = _register(ctx, node, path, first)
     with ctx.builder.at(ctx.user_span(node.span), ctx.scope):
         value = ctx.builder.parameter(found.type, name, ctx.user_span(node.span))
     ctx.bindings.append(Binding(Role.STATE, path))
@@ -58,13 +63,15 @@ def _changed_type(ctx: Elaboration, node: tree.StateStmt, layer: str, known: Ten
     )
 
 
-def _first_value(ctx: Elaboration, node: tree.StateStmt, type: TensorType | None, frame: Frame) -> FirstValue:
-    """What the state starts at, compiled apart. Raises Poisoned."""
+def _first_value(ctx: Elaboration, node: tree.StateStmt, type: TensorType | None, frame: Frame) -> FirstValue | None:
+    """What the state starts at, compiled apart; None where it is absent. Raises Poisoned."""
     span = node.value.span
     outer = ctx.builder
     with ctx.apart(f"initialize_{node.name.text}"):
         ctx.in_initializer = True
         start = ctx.evaluate(node.value, frame, node.name.text)
+        if start is None:
+            return None
         if is_number(start) or is_applicable(start) or isinstance(start, bool):
             wanted = SCALAR if type is None else type
             if is_applicable(start):
@@ -102,9 +109,12 @@ def _register(ctx: Elaboration, node: tree.StateStmt, path: str, first: FirstVal
     return registry.states[path]
 
 
-def renew(ctx: Elaboration, name: tree.Name, value: Anything, frame: Frame, span: Span) -> Tensor:
-    """`name' = value`: what the state is after the step. Outside of training it stays as it is. Raises Poisoned."""
+def renew(ctx: Elaboration, name: tree.Name, value: Anything, frame: Frame, span: Span) -> Tensor | None:
+    """`name' = value`: what the state is after the step. Outside of training it stays as it is, and of an absent state
+    this is dropped. Raises Poisoned."""
     path = frame.block.states.get(name.base)
+    if path == ABSENT:
+        return None
     if path is None:
         raise ctx.fail(
             "E0416",

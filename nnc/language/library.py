@@ -1,4 +1,4 @@
-"""The standard library: one definition a file, found by its name.
+"""The standard library: one definition a file, found by its name; further ones in a file are its own.
 
 A name is looked up among the file names, and only the file that has it is parsed; a parsed file is kept for the life
 of the process. Nothing is read before a name asks for it.
@@ -65,5 +65,6 @@ def _defined(path: Path) -> tuple[str, ...]:
 
 @cache
 def names() -> tuple[str, ...]:
-    """The names of all definitions, for suggestions; reads every file, but parses none."""
-    return tuple(name for paths in _index().values() for path in paths for name in _defined(path))
+    """The names of all definitions that can be found, for suggestions; reads every file, but parses none."""
+    index = _index().items()
+    return tuple(name for key, paths in index for path in paths for name in _defined(path) if _key(name) == key)

@@ -51,7 +51,7 @@ class Store:
 
     def allocate(self, size: int, device: torch.device, guards: Guards | None) -> None:
         """Make the flat buffers; `size` is that of the parameters' in elements."""
-        sizes = {name: (size, "f32") for name in ("parameter", "gradient", *(slot for slot, _ in self.slots))}
+        sizes = dict.fromkeys(("parameter", "gradient", *(slot for slot, _ in self.slots)), (size, "f32"))
         sizes["state"] = (0, "f32")
         for state in self.states:
             held, _ = sizes.get(_flat_of(state), (0, ""))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from nnc import pipeline
-from nnc.emit.initial import initializer
+from nnc.emit.initial import Starts
 from nnc.emit.update import keeps_zeros
 from nnc.emit.writer import Group, call, collection, lay_out, mapping
 from nnc.tensor.build import Builder
@@ -85,6 +85,7 @@ def test_an_update_that_moves_padding_is_known() -> None:
 
 
 def test_initializers_as_text() -> None:
+    initializer = Starts().text
     b = Builder("initial")
     drawn = b.op("uniform", shape=(3, 5), low=-0.5, high=0.5, place=0)
     assert initializer(b.finish([drawn])) == "lambda random: random.uniform((3, 5), -0.5, 0.5)"
@@ -94,6 +95,35 @@ def test_initializers_as_text() -> None:
     b = Builder("initial")
     full = b.op("broadcast", b.constant(1.5), shape=(4, 2), batched=False)
     assert initializer(b.finish([full])) == "lambda random: 1.5"
+
+
+def test_what_is_drawn_and_read_twice_is_drawn_once() -> None:
+    starts = Starts()
+    for shape, name in ((3, "initial"), (4, "initial_2"), (3, "initial")):
+        b = Builder("initial")
+        drawn = b.op("normal", shape=(shape,), mean=0.0, stddev=1.0, place=0)
+        assert starts.text(b.finish([b.where(b.gt(drawn, 0), drawn, 0.5)])) == name
+    (first, _) = starts.blocks
+    assert first == [
+        "def initial(random):",
+        "    normal = random.normal((3,), 0.0, 1.0)",
+        "    return torch.where(normal > 0, normal, 0.5)",
+    ]
+
+
+def test_functions_of_the_data() -> None:
+    b = Builder("initial")
+    x, z = b.parameter(TensorType("f32", (3, 4), True), "x"), b.parameter(TensorType("u8", (4,), True), "z")
+    whole = b.add(b.mean(b.op("convert", z, element="f32"), [], batch=True), b.mean(x, [0], batch=True))
+    assert Starts().text(b.finish([whole]), ["x", "z"]) == (
+        "lambda data: data.z.mean(0, dtype=torch.float64) + data.x.mean((0, 1), dtype=torch.float64)"
+    )
+    b = Builder("initial")
+    x, z = b.parameter(TensorType("f32", (3, 4), True), "x"), b.parameter(TensorType("f32", (4,), True), "z")
+    top = b.op("max", b.sub(x, z), axes=(0, 1), batch=True)
+    assert Starts().text(b.finish([top]), ["x", "z"]) == (
+        "lambda data: (data.x.double() - data.z.double()[:, None]).amax((0, 1, 2))"
+    )
 
 
 @pytest.mark.parametrize(

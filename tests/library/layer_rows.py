@@ -61,6 +61,16 @@ LAYERS: dict[str, list[Row]] = {
             "float[2, 3, 2, 2]",
         ),
     ],
+    "Normalization": [  # what it computes of the data is in test_normalization.py
+        layer(
+            "Normalization(mean = 0.5, variance = 4.0)(a)", lambda: layers.Normalization(-1, 0.5, 4.0, **D), "float[3]"
+        ),
+        layer(
+            "Normalization(none, 0.5, 0.0, true)(a)",
+            lambda: layers.Normalization(None, 0.5, 0.0, True, **D),
+            "float[3, 2]",
+        ),
+    ],
     "Identity": [layer("a |> Identity", lambda: layers.Identity(**D), "float[3, 7]")],
     "Reshape": [
         layer("a |> Reshape([7, 3])", lambda: layers.Reshape((7, 3), **D), "float[3, 7]"),
