@@ -63,6 +63,8 @@ class Piece:
 
 
 def literal(value: object) -> str:
+    if isinstance(value, str):
+        return f'"{value}"'
     return number(value) if isinstance(value, bool | int | float) else repr(value)
 
 
@@ -210,6 +212,9 @@ class Host:
         elif op.primitive == "pow" and not all(piece.is_number for piece in pieces):
             text = fill("{0} ** {1}", *texts)
         else:
+            bound = _bound(op, pieces)
+            if bound is not None:
+                return bound
             if op.primitive != "where" or pieces[0].is_number:
                 texts = [f"torch.as_tensor({t})" if p.is_number else t for t, p in zip(texts, pieces, strict=True)]
             named = {name: literal(value) for name, value in op.attributes}
@@ -292,7 +297,8 @@ class Host:
                 return f"{text}.permute({', '.join(map(str, moved))})"
             case "slice":
                 ranges = zip(*(integers(op, name) for name in ("starts", "stops", "steps")), strict=True)
-                texts = [f"{a}:{b}" + (f":{step}" if step > 1 else "") for a, b, step in ranges]
+                sizes = op.args[0].type.shape
+                texts = [_range(a, b, step, size) for (a, b, step), size in zip(ranges, sizes, strict=True)]
                 return f"{text}[{', '.join([*([':'] if shift else []), *texts])}]"
             case "concat":
                 axis = op["axis"]
@@ -309,6 +315,21 @@ class Host:
         pairs = list(zip(integers(op, "low"), integers(op, "high"), strict=True))
         counts = ", ".join(str(count) for pair in reversed(pairs) for count in pair)
         return f"torch.nn.functional.pad({text}, ({counts}), value={literal(op['value'])})"
+
+
+def _range(start: int, stop: int, step: int, size: int) -> str:
+    """`1:`, `:9`, `2:9:3` of an axis of `size`."""
+    text = f"{start or ''}:{stop if stop < size else ''}"
+    return f"{text}:{step}" if step > 1 else text
+
+
+def _bound(op: Op, pieces: list[Piece]) -> Piece | None:
+    """`x.clamp(min=0.0)`, where one operand of maximum or minimum is a number."""
+    side = {"maximum": "min", "minimum": "max"}.get(op.primitive)
+    for x, limit in (pieces, pieces[::-1]) if side is not None else ():
+        if limit.is_number and not x.is_number:
+            return Piece(f"{_atom(x.text)}.clamp({side}={limit.text})", x.shape, x.batched)
+    return None
 
 
 def parameter_pieces(function: Function, texts: Mapping[Value, str]) -> dict[Value, Piece]:

@@ -14,6 +14,7 @@ from nnc.emit.collect import Functions, StepText
 from nnc.emit.collect import run as collect
 from nnc.emit.initial import Starts
 from nnc.emit.kernels import KernelText
+from nnc.emit.reports import result
 from nnc.emit.tidy import wrapped
 from nnc.emit.writer import WIDTH, Group, call, collection, lay_out, mapping
 from nnc.schedule.kernel import Schedule
@@ -113,7 +114,7 @@ def _launch(launch: KernelText) -> Group:
 
 def _results(schedule: Schedule) -> list[list[str]]:
     """What metrics make of their accumulators, where that is no single expression."""
-    found = [tables.result(row) for row in schedule.model.reports]
+    found = [result(row) for row in schedule.model.reports]
     return [list(each.definition) for each in found if each is not None and each.definition]
 
 
@@ -144,7 +145,7 @@ def _path(steps: dict[str, StepText], path: str) -> Group:
 def _class(schedule: Schedule) -> list[str]:
     model = schedule.model
     digest = hashlib.sha256(model.source.text.encode()).hexdigest()
-    reports = [tables.report(row, tables.result(row)) for row in model.reports]
+    reports = [tables.report(row, result(row)) for row in model.reports]
     attributes = {
         "source": collection([tables.quoted(describe.file_name(model.source.path)), tables.quoted(digest)]),
         "inputs": tables.ports(model.inputs),

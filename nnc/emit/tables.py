@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from nnc.emit.describe import file_name
 from nnc.emit.expression import number
 from nnc.emit.initial import Starts
-from nnc.emit.torch_function import FunctionText, function_text
+from nnc.emit.reports import Result
 from nnc.emit.torch_text import TorchView
 from nnc.emit.writer import Group, Item, call, collection, lay_out
 from nnc.schedule.kernel import Accumulator, Buffer, Extent, FlatLayout, Schedule
@@ -106,20 +106,12 @@ def accumulator(row: Accumulator) -> Group:
     return call("Accumulator", quoted(row.name), str(row.offset), *shape, *fold)
 
 
-def result(row: Report) -> FunctionText | None:
-    """The function of a report that has one."""
-    if row.result is None:
-        return None
-    wishes = [name.removeprefix(f"{row.name}_") for name in row.states]
-    return function_text(f"{row.name}_result", f"{row.name}, of all samples.", row.result, wishes)
-
-
-def report(row: Report, function: FunctionText | None) -> Group:
+def report(row: Report, function: Result | None) -> Group:
     """`Report("loss", "loss", "count")`, or with a function of the accumulators."""
     if function is None:
         return call("Report", *map(quoted, (row.name, row.total, row.over)))
     states = collection([quoted(name) for name in row.states], "states=")
-    return call("Report", quoted(row.name), states, f"result={function.expression}")
+    return call("Report", quoted(row.name), states, f"result={function.text}")
 
 
 def slots(schedule: Schedule) -> list[str]:

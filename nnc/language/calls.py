@@ -25,6 +25,7 @@ _KINDS = {
     "function": "a function",
     "layer": "a layer or function",
     "rate": "a number",
+    "choice": "a string",
 }
 
 
@@ -138,14 +139,14 @@ def _wanted(param: tree.Param) -> str | None:
     """The kind of value that a parameter takes, as declared or as its default tells."""
     if param.type is not None:
         name = param.type.name.text
-        return name if name in _KINDS and name != "rate" else None
+        return name if name in _KINDS and name not in ("rate", "choice") else None
     match param.default:
         case tree.Boolean():
             return "bool"
         case tree.Number():
             return "rate"
         case tree.String():
-            return "string"
+            return "choice"
         case _:
             return None
 
@@ -162,6 +163,8 @@ def _is_kind(wanted: str, value: Anything) -> bool:
             return isinstance(value, bool)
         case "string":
             return isinstance(value, str)
+        case "choice":  # a string by default: none may be another choice
+            return isinstance(value, str) or value is None
         case "list":
             return isinstance(value, tuple)
         case _:

@@ -271,10 +271,10 @@ def result_function(ctx: Elaboration, metric: Folded, span: Span) -> Function:
         kept[op] = None
         return all(visit(arg) for arg in op.args)
 
-    if metric.result.type.shape:
+    if metric.result.type.rank > 1:
         raise ctx.fail(
             "E0515",
-            f"the result of `{metric.name}` is one number, and this is {describe(metric.result)}",
+            f"the result of `{metric.name}` is a number or a row of them, and this is {describe(metric.result)}",
             span,
             help="reduce it: mean(...), sum(...)",
         )

@@ -5,7 +5,9 @@ float64 holds whole numbers exactly up to 2^53, so counts need no integers.
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
+import torch
 from torch import Tensor
 
 from nnc.runtime.declarations import Accumulator, Report
@@ -26,8 +28,8 @@ def clear(sums: Tensor, accumulators: Sequence[Accumulator]) -> None:
             sums[each.offset : each.offset + math.prod(each.shape)].fill_(_NEUTRAL[each.fold])
 
 
-def reported(sums: Tensor, accumulators: Sequence[Accumulator], reports: Sequence[Report]) -> dict[str, float]:
-    """The numbers that are shown; a mean over nothing is 0, as Keras divides."""
+def reported(sums: Tensor, accumulators: Sequence[Accumulator], reports: Sequence[Report]) -> dict[str, Any]:
+    """The numbers that are shown, a list where a metric gives a row; a mean over nothing is 0, as Keras divides."""
     held = sums.cpu()
     values = {
         each.name: held[each.offset : each.offset + math.prod(each.shape)].view(each.shape) for each in accumulators
@@ -35,8 +37,10 @@ def reported(sums: Tensor, accumulators: Sequence[Accumulator], reports: Sequenc
     return {report.name: _number(report, values) for report in reports}
 
 
-def _number(report: Report, values: dict[str, Tensor]) -> float:
+def _number(report: Report, values: dict[str, Tensor]) -> float | list[float]:
     if report.result is not None:
-        return float(report.result(*(values[name] for name in report.states)))
+        result = report.result(*(values[name] for name in report.states))
+        found: float | list[float] = torch.as_tensor(result, dtype=torch.float64).tolist()
+        return found
     total, over = values[report.numerator].item(), values[report.denominator].item()
     return float(total / over) if over else 0.0

@@ -8,7 +8,7 @@ import shutil
 import sys
 from collections.abc import Mapping
 from time import perf_counter
-from typing import TextIO
+from typing import Any, TextIO
 
 from nnc.runtime.errors import UsageError
 
@@ -27,13 +27,16 @@ def verbosity(verbose: object) -> int:
     return int(verbose)
 
 
-def numbers(logs: Mapping[str, float]) -> str:
-    """`accuracy: 0.9731 - loss: 0.1022`: by name, as Keras sorts them; tiny ones in scientific notation."""
-    texts = []
-    for name in sorted(logs):
-        value = logs[name]
-        texts.append(f"{name}: {value:.4e}" if 0 < abs(value) < 1e-3 else f"{name}: {value:.4f}")
-    return " - ".join(texts)
+def numbers(logs: Mapping[str, Any]) -> str:
+    """`accuracy: 0.9731 - loss: 0.1022`: by name, as Keras sorts them."""
+    return " - ".join(f"{name}: {shown(logs[name])}" for name in sorted(logs))
+
+
+def shown(value: float | list[float]) -> str:
+    """A number with four digits, tiny ones in scientific notation; a row of them in brackets."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(shown, value))}]"
+    return f"{value:.4e}" if 0 < abs(value) < 1e-3 else f"{value:.4f}"
 
 
 def duration(seconds: float) -> str:

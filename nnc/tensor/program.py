@@ -126,7 +126,8 @@ class Optimizer:
 class Report:
     """A number that `fit` shows: accumulator `total` over accumulator `over`; or `result` of the accumulators `states`.
 
-    result: a function of common tensors, one for each of `states`, in their order; it gives a scalar.
+    result: a function of common tensors, one for each of `states`, in their order; it gives a number, or a
+             row of them.
     """
 
     name: str  # "loss", "accuracy"

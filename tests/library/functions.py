@@ -201,8 +201,27 @@ def _metric(name: str, **configuration: object) -> object:
     return lambda a, b: getattr(metrics, name)(b, a, **configuration)
 
 
+def _among_top(k: int) -> object:
+    """Where the k largest entries are."""
+
+    def call(a: torch.Tensor) -> torch.Tensor:
+        places = keras.ops.top_k(a, k)[1]
+        return keras.ops.sum(keras.ops.one_hot(places, a.shape[-1]), axis=-2)
+
+    return call
+
+
 TOP = [("float[9]", "float[9]"), ("float[3, 7]", "float[3, 7]"), ("float[1]", "float[1]")]
 METRICS: dict[str, list[Row]] = {
+    "divide_no_nan": [
+        *several("divide_no_nan(a, b)", keras.ops.divide_no_nan, _given("", "zero or one"), extreme=False),
+        *several("divide_no_nan(a, b)", keras.ops.divide_no_nan, PAIRS),
+    ],
+    "in_top_k": [
+        Row("float(in_top_k(2)(a))", _among_top(2), ("float[3, 7]",), extreme=False),
+        Row("float(in_top_k(a))", _among_top(5), ("float[9]",), extreme=False),
+        Row("float(in_top_k(1)(a))", _among_top(1), ("float[1]",), extreme=False),
+    ],
     "accuracy": [
         Row("accuracy(a, b)", _metric("sparse_categorical_accuracy"), ("float[3, 7]", "index(7)[3]")),
         Row("accuracy(a, b)", _metric("categorical_accuracy"), ("float[3, 7]", "float[3, 7]")),
