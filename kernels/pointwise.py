@@ -43,6 +43,24 @@ def round_half_even(x):
 
 
 @triton.jit
+def argsort(x, SIZE: tl.constexpr, DESCENDING: tl.constexpr):
+    """The places of the elements along the last axis, of which SIZE count, in order; equal ones keep theirs, and NaN is
+    the largest. Each element is packed with its place: its bits as an integer of the same order, and the place below.
+    """
+    if x.dtype.is_floating():
+        x = tl.where(x == x, x.to(tl.float32) + 0.0, float("nan"))  # -0.0 is 0.0, and there is one NaN
+        bits = x.to(tl.int32, bitcast=True)
+        key = (bits ^ ((bits >> 31) & 0x7FFFFFFF)).to(tl.int64)
+    else:
+        key = x.to(tl.int64)
+    if DESCENDING:
+        key = -1 - key
+    place = tl.arange(0, x.shape[-1]).to(tl.int64)
+    packed = tl.where(place < SIZE, key * 4294967296 + place, 0x7FFFFFFFFFFFFFFF)
+    return (tl.sort(packed) & 0xFFFFFFFF).to(tl.int32)
+
+
+@triton.jit
 def power(x, y):
     """x^y through float64: y * log(x) has too few digits in float32. A negative x has powers of whole y only."""
     base = (x + 0.0 * y).to(tl.float64)

@@ -32,10 +32,12 @@ _INFIX = {
     "and": "{0} & {1}",
     "or": "{0} | {1}",
     "not": "~{0}",
+    "sign": "torch.sign({0})",
 }
 _DRAWS = {"uniform": ("shape", "low", "high"), "normal": ("shape", "mean", "stddev"), "bernoulli": ("shape", "p")}
 _REDUCTIONS = {"sum": "sum", "prod": "prod", "max": "amax", "min": "amin", "any": "any", "all": "all"}
 _POSITIONS = ("argmax", "argmin")
+_PARTS = {"qr": ("q", "r")}  # what the results of an op are called that has several
 _LONGEST = 100  # characters of an expression within statements
 _SHORT = 30  # characters of an operand that no name would shorten
 _WORDS = {"add": "total", "sub": "difference", "mul": "product", "div": "quotient", "where": "chosen"}
@@ -144,7 +146,7 @@ class Host:
         return TABLE[op.primitive].kind is Kind.SOURCE or op.primitive == "broadcast"
 
     def _several(self, op: Op) -> None:
-        names = [self.names.fresh(value.hint) for value in op.results]
+        names = [self.names.fresh(wish) for wish in _PARTS[op.primitive]]
         args = [self._whole(arg).text for arg in op.args]
         self.lines.append(f"{', '.join(names)} = {fill(TABLE[op.primitive].torch, *args)}")
         for value, name in zip(op.results, names, strict=True):

@@ -86,6 +86,22 @@ def position(calls: Calls, op: Op) -> None:
     calls.emit(f"torch.{op.primitive}({{0}}, {dim}{more}, out={{out}})", (x,), target)
 
 
+def ordered(calls: Calls, op: Op) -> None:
+    """Along the last axis. torch gives places in i64."""
+    x, places = calls.tensor(op.args[0]), op.primitive == "argsort"
+    out = calls.result(op.result, "i64" if places and op.result not in calls.homes else None)
+    dim = len(x.shape) - 1
+    if places:
+        form = f"torch.argsort({{0}}, dim={dim}, descending={op['descending']}, stable=True)"
+        calls.emit(f"{{out}}.copy_({form})", (x,), out)
+    elif op["reverse"]:
+        form = f"torch.flip(torch.cumsum(torch.flip({{0}}, ({dim},)), {dim}), ({dim},))"
+        calls.emit(f"{{out}}.copy_({form})", (x,), out)
+    else:
+        more = "" if op.result.type.is_float else f", dtype={DTYPES[op.result.type.element]}"
+        calls.emit(f"torch.cumsum({{0}}, {dim}{more}, out={{out}})", (x,), out)
+
+
 def softmax(calls: Calls, op: Op) -> None:
     """Along one axis; torch shifts by the largest itself, and may write over its operand."""
     x = calls.tensor(op.args[0])
@@ -263,6 +279,8 @@ HANDLERS: dict[str, Handler] = {
     **dict.fromkeys(_REDUCTIONS, reduce),
     "argmax": position,
     "argmin": position,
+    "cumsum": ordered,
+    "argsort": ordered,
     "torch.softmax": softmax,
     "torch.log_softmax": softmax,
     "reshape": reshape,

@@ -255,18 +255,26 @@ class Elaboration(ABC):
         hint: str = "",
     ) -> Tensor:
         """One operation of the program. Raises TypeMismatch where the primitive does not take the operands."""
+        (value,) = self.ops(primitive, args, span, attributes or {}, hint)
+        return value
+
+    def ops(
+        self, primitive: str, args: Sequence[Tensor], span: Span, attributes: Mapping[str, Attribute], hint: str = ""
+    ) -> tuple[Tensor, ...]:
+        """One operation of the program with all its results. Raises TypeMismatch likewise."""
         self.count(1, span)
         with self.builder.at(self.user_span(span), self.scope):
-            (value,) = self.builder.ops(
-                primitive, *args, hint=hint or HINTS.get(primitive, primitive), body=None, **(attributes or {})
+            values = self.builder.ops(
+                primitive, *args, hint=hint or HINTS.get(primitive, primitive), body=None, **attributes
             )
-        for size in value.type.shape:
-            if size > LARGEST_DIMENSION:
-                raise TypeMismatch(f"an axis of {size:,} is longer than {LARGEST_DIMENSION:,}")
         origins = frozenset[str]().union(*(self.origins.get(arg, frozenset()) for arg in args))
-        if origins:
-            self.origins[value] = origins
-        return value
+        for value in values:
+            for size in value.type.shape:
+                if size > LARGEST_DIMENSION:
+                    raise TypeMismatch(f"an axis of {size:,} is longer than {LARGEST_DIMENSION:,}")
+            if origins:
+                self.origins[value] = origins
+        return values
 
     def count(self, operations: int, span: Span) -> None:
         """Counts operations. Raises Poisoned where they are more than are allowed."""

@@ -63,6 +63,8 @@ def _place(fusion: Fusion, op: Op) -> None:
         pass
     elif kind is Kind.REDUCTION:
         _reduce(fusion, op)
+    elif kind is Kind.ORDERED and op.result.type.shape[-1] > 1:
+        _order(fusion, op)
     elif op.primitive == "pick" and _join_pick(fusion, op):
         pass
     else:
@@ -183,6 +185,29 @@ def _reduce(fusion: Fusion, op: Op) -> None:
         raise TypeMismatch(
             f"`{op.primitive}` of {operand.type}: it is too large to be reduced at once; reduce it axis by axis"
         )
+
+
+def _order(fusion: Fusion, op: Op) -> None:
+    """An op along the whole last axis: its tile holds that axis, as the last of its own."""
+    operand = op.args[0]
+    group = fusion.home.get(operand)
+    if group is None or not _covers_last(group, group.axes[operand]):
+        group = region_group(len(fusion.groups), operand)
+        fusion.groups.append(group)
+        axes: AxisMap = tuple(i if e != 1 else None for i, e in enumerate(extents(operand)))
+    else:
+        axes = group.axes[operand]
+    last = axes[-1]
+    assert last is not None, "an axis of size 1 is no axis to order"
+    group.covered.add(last)
+    group.operands[op] = axes
+    _join(fusion, group, op, axes)
+
+
+def _covers_last(group: Group, axes: AxisMap) -> bool:
+    """Whether a tile can hold the last of these axes whole, and has it last."""
+    last = axes[-1]
+    return last is not None and last == len(group.domain) - 1 and group.can_cover(frozenset({last}))
 
 
 def _row_map(group: Group, value: Value) -> AxisMap | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from nnc.schedule import fills, views
+from nnc.schedule import fills, ordered, views
 from nnc.schedule.index import Index, Looked, Variable, add, constant, flatten, variable
 from nnc.schedule.kernel import Buffer, Kernel, Size, Space
 from nnc.schedule.naming import readable
@@ -108,9 +108,9 @@ class Lowering:
                 return self.apply(op, args, readable(value))
             case Kind.REDUCTION:
                 return self.reduce(op)
-            case Kind.SOURCE if op.primitive == "constant":
-                number = op["value"]
-                assert isinstance(number, bool | int | float)
+            case Kind.ORDERED:
+                return ordered.lower(self, op, at)
+            case Kind.SOURCE if isinstance(number := dict(op.attributes).get("value"), bool | int | float):
                 return Constant((), readable(value), value.type.element, {}, number)
             case Kind.SOURCE:
                 return Apply((), "samples", "f32", {}, "{0}.to(tl.float32)", (self.number("count"),))
@@ -163,8 +163,7 @@ class Lowering:
         order = Buffer("order", "i64", (Size(),), Space.CONTROL)
         key = repr(("sample", row))
         if key not in self.runtime:
-            index = add(variable(Looked(self.number("cursor"))), row)
-            dims = self.order(row)
+            index, dims = add(variable(Looked(self.number("cursor"))), row), self.order(row)
             self.runtime[key] = Load(dims, "sample", "i64", {v: 0.0 for v in dims if v.padded}, order, index)
         node = self.runtime[key]
         return variable(Looked(node, node.dims))

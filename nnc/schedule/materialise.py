@@ -98,7 +98,7 @@ def _collect(fusion: Fusion, group: Group, stored: dict[Value, Group], again: se
         elif value in own:
             work.ops.add(op)
             # a reduction reads what a tile of its own group holds, so only a foreign operand is read as it lies
-            reads_whole = TABLE[op.primitive].kind in (Kind.REDUCTION, Kind.PRODUCT)
+            reads_whole = TABLE[op.primitive].kind in (Kind.REDUCTION, Kind.ORDERED, Kind.PRODUCT)
             for arg in op.args:
                 visit(arg, reads_whole)
         elif value in fusion.home and value not in again:

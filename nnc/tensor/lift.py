@@ -186,5 +186,7 @@ _BY_NAME: dict[str, Rule] = {
     "one_hot": _of_each_row,
     "pick": _of_each_row,
     "place": _of_each_row,
+    "cumsum": _of_each_row,
+    "argsort": _of_each_row,
     "gather": _gather,
 }

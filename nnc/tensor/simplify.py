@@ -121,7 +121,7 @@ class _Simplifier(Builder, Rewriter):
         key = _key(primitive, args, whole, body)
         if key in self._seen:
             return self._seen[key]
-        results = self._rewritten(primitive, args, whole, types) if body is None else None
+        results = self._rewritten(primitive, args, whole, types) if body is None and len(types) == 1 else None
         if results is None:
             results = super().ops(primitive, *args, hint=hint, body=body, **attributes)
             self._producers.update(dict.fromkeys(results, self._ops[-1]))

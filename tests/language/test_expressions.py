@@ -120,7 +120,7 @@ layer both(x: float[...]) -> (first, second: float[...]) {
         ("y = x(3)", ["E0407"]),
         ("y = x.first", ["E0306"]),
         ("y = x + uniform([3])", ["E0901"]),
-        ("y = cumsum(x)", ["E0901"]),
+        ("y = ctc(x)", ["E0901"]),
     ],
 )
 def test_mistakes(body, expected):

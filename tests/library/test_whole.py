@@ -60,6 +60,20 @@ PROGRAMS: dict[str, tuple[str, str, str, str]] = {
         NUMBERS,
         "mean_squared_error(y, t)",
     ),
+    "ordered": (
+        "x: float[6]",
+        "x |> Reshape([3, 2]) |> Dense(5) |> sort |> Dense(7) |> cumsum(axis = 0) |> top_k(3) |> largest "
+        "|> Dense(1) |> Flatten",
+        NUMBERS,
+        "mean_squared_error(y, t)",
+    ),
+    "moved": (
+        "x: float[6]",
+        'x |> Dense(6) |> tile(2) |> roll(5) |> rearrange("(a b) -> b a", a = 3) |> pad_to(5) |> repeat(2) |> cumsum '
+        "|> sort(axis = 0) |> Dense(3) |> last",
+        NUMBERS,
+        "mean_squared_error(y, t)",
+    ),
     "groups": (
         "x: float[2, 6]",
         "x |> GroupNormalization(3) |> Flatten |> Dense(3, log_softmax)",
@@ -67,13 +81,14 @@ PROGRAMS: dict[str, tuple[str, str, str, str]] = {
         "cosine_similarity(y, t)",
     ),
 }
-INTERPRETED = "activations", "classes", "tokens", "slices"
+INTERPRETED = "activations", "classes", "tokens", "slices", "ordered", "moved"
+LARGEST = "fn largest(both: list) = both[0]\n"
 
 
 def written(name: str) -> str:
     inputs, body, target, loss = PROGRAMS[name]
     return (
-        f"model Net({inputs}) -> y: float[3] {{\n    y = {body}\n}}\n"
+        f"{LARGEST if 'largest' in body else ''}model Net({inputs}) -> y: float[3] {{\n    y = {body}\n}}\n"
         f"train Net {{\n    {target}\n    loss = {loss}\n    optimizer = AdamW(1e-2)\n}}\n"
     )
 

@@ -29,6 +29,22 @@ def reductions(*types: Any, domain: tuple[float, float] = (-2.0, 2.0), smooth: b
     return found
 
 
+def over_rows(function: Callable[[Case, list[Any]], list[Any]]) -> Callable[..., Array]:
+    """What goes along the last axis, a row at a time; of `reverse`, the row's results are turned back."""
+
+    def run(case: Case, x: Array) -> Array:
+        flat = x.reshape(-1, x.shape[-1])
+        step = -1 if case.attributes.get("reverse") else 1
+        return np.array([function(case, list(row))[::step] for row in flat]).reshape(x.shape)
+
+    return run
+
+
+def _sorted_places(case: Case, row: list[Any]) -> list[int]:
+    """Python's sort keeps the order of equals, backwards too."""
+    return sorted(range(len(row)), key=row.__getitem__, reverse=bool(case.attributes["descending"]))
+
+
 def by_loops(combine: Callable[[list[Any]], Any]) -> Callable[..., Array]:
     """A reduction, one result at a time."""
 
@@ -323,6 +339,31 @@ STRUCTURAL: dict[str, Row] = {
             ((F(2),), {"n": 5}, "`one_hot` expects an index, found float[2]"),
             ((i(2, bound=6),), {"n": 5}, "`one_hot` among 5 expects index(5), found index(6)[2]"),
             ((i(2),), {"n": 0}, "`one_hot` expects a size of at least 1, found 0"),
+        ],
+    ),
+    "cumsum": Row(
+        [Case((t,), {"reverse": r}) for t in (F(5), f(2, 3), F(2, 1), F(3, 2, 7)) for r in (False, True)]
+        + [Case((i(4, batched=True),), smooth=False)],
+        whole=over_rows(
+            lambda case, row: list(itertools.accumulate(row[:: -1 if case.attributes.get("reverse") else 1]))
+        ),
+        refused=[
+            ((F(),), {}, "`cumsum` expects an axis to go along, found float"),
+            ((b(3),), {}, "`cumsum` expects numbers, found bool[3]"),
+        ],
+    ),
+    "argsort": Row(
+        [
+            Case((t,), {"descending": d}, smooth=False)
+            for t in (F(5), f(2, 3), F(2, 1), F(3, 2, 7))
+            for d in (False, True)
+        ]
+        + [Case((i(6, bound=3, batched=True),), {"descending": d}, smooth=False) for d in (False, True)],
+        whole=over_rows(_sorted_places),
+        refused=[
+            ((F(),), {}, "`argsort` expects an axis to go along, found float"),
+            ((b(3),), {}, "`argsort` expects float, i32 or u8, found bool[3]"),
+            ((F(4097),), {}, "`argsort` goes along an axis of up to 4,096, found float[4097]"),
         ],
     ),
     "pick": Row(

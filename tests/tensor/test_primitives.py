@@ -21,6 +21,7 @@ from tests.tensor.structural import STRUCTURAL
 ROWS: dict[str, Row] = POINTWISE | STRUCTURAL
 ELSEWHERE = {
     "foreach": "test_control.py",
+    "qr": "test_initializers.py",
     "uniform": "test_random.py",
     "normal": "test_random.py",
     "bernoulli": "test_random.py",

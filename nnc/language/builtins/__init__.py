@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
-from nnc.language.builtins import indexing, layers, lists, pointwise, random, reductions, shapes
+from nnc.language.builtins import (
+    indexing,
+    layers,
+    linear,
+    lists,
+    moving,
+    ordering,
+    pointwise,
+    random,
+    reductions,
+    shapes,
+)
 from nnc.language.values import Builtin
 
 _FAMILIES = (
     pointwise.BUILTINS,
     reductions.BUILTINS,
     shapes.BUILTINS,
+    moving.BUILTINS,
+    ordering.BUILTINS,
+    linear.BUILTINS,
     indexing.BUILTINS,
     lists.BUILTINS,
     layers.BUILTINS,
@@ -18,6 +32,5 @@ _FAMILIES = (
 BUILTINS: dict[str, Builtin] = {builtin.name: builtin for family in _FAMILIES for builtin in family}
 
 # Names of the language's reference that this compiler does not know yet.
-_PENDING = """tile repeat roll rearrange last pad_to einsum convolve window_max window_sum resize top_k sort argsort
-cumsum attention ctc qr gamma mask lengths ragged batch row"""
+_PENDING = """einsum convolve window_max window_sum resize attention ctc gamma mask lengths ragged batch row"""
 PENDING = frozenset(_PENDING.split())

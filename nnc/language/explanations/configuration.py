@@ -182,6 +182,13 @@ TABLE: tuple[Explanation, ...] = (
         "    state average: float[D] = mean(x, axis = [], batch = true)\n",
     ),
     in_model(
+        "E0422",
+        "`qr` outside of an initializer",
+        "A matrix is taken apart where a parameter starts, before training; within a step it is not.",
+        "q, r = qr(reshape(x, [2, 4]))\ny = q[0] @ r",
+        "y = x |> Dense(4, kernel_initializer = orthogonal)",
+    ),
+    in_model(
         "E0431",
         "what a comprehension over a tensor cannot do",
         "Over a tensor a comprehension maps the first axis: its body is elaborated once, for all slices, without a "
@@ -193,7 +200,7 @@ TABLE: tuple[Explanation, ...] = (
         "E0901",
         "not supported yet",
         "The language has it, this version of the compiler has not.",
-        "y = last(x) |> Dense(4)",
+        "y = ctc(x) |> Dense(4)",
         "y = x[-4:]",
     ),
 )

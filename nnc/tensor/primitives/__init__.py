@@ -3,7 +3,17 @@ table."""
 
 from __future__ import annotations
 
-from nnc.tensor.primitives import arithmetic, control, functions, indexing, products, reductions, sources, views
+from nnc.tensor.primitives import (
+    arithmetic,
+    control,
+    functions,
+    indexing,
+    ordering,
+    products,
+    reductions,
+    sources,
+    views,
+)
 from nnc.tensor.primitives.primitive import Call, Kind, Primitive
 
 __all__ = ["TABLE", "Call", "Kind", "Primitive"]
@@ -14,6 +24,7 @@ _FAMILIES = (
     reductions.ROWS,
     views.ROWS,
     products.ROWS,
+    ordering.ROWS,
     indexing.ROWS,
     sources.ROWS,
     control.ROWS,

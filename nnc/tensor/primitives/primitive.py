@@ -29,9 +29,11 @@ class Kind(Enum):
     REDUCTION = "reduction"  # one number from the elements along axes, or along the batch
     VIEW = "view"  # moves elements, or fills with a constant
     PRODUCT = "product"  # sums of products
+    ORDERED = "ordered"  # each element from all elements along the last axis
     INDEX = "index"  # which element is read or written depends on an operand
     SOURCE = "source"  # has no tensors for operands
     RANDOM = "random"  # draws
+    FACTOR = "factor"  # takes a matrix apart, before training only
     CONTROL = "control"  # runs a body
 
 

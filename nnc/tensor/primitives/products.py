@@ -89,7 +89,24 @@ def _flops(call: Call) -> int:
     return 2 * math.prod(letter_sizes(call.text("spec"), call.types).values())
 
 
+def _qr(call: Call) -> tuple[TensorType, ...]:
+    (type,) = call.types
+    if not type.is_float or type.batched or type.rank != 2:
+        raise TypeMismatch(f"`{call.symbol}` expects a common matrix, found {type}")
+    rows, columns = type.shape
+    inner = min(rows, columns)
+    return type.with_shape((rows, inner)), type.with_shape((inner, columns))
+
+
 ROWS = (
+    Primitive(
+        name="qr",
+        kind=Kind.FACTOR,
+        infer=_qr,
+        reference=lambda call, x: tuple(np.linalg.qr(x)),
+        torch="torch.linalg.qr({0})",
+        out=False,
+    ),
     Primitive(
         name="einsum",
         kind=Kind.PRODUCT,

@@ -1,0 +1,70 @@
+"""Initializers as a compiled module runs them: facts of what they draw."""
+
+import numpy as np
+import pytest
+
+from nnc.base.diagnostic import Reporter
+from nnc.base.source import Source
+from nnc.emit import module as emission
+from nnc.pipeline import Options, schedule
+from nnc.tensor.evaluate import evaluate
+from tests.language.programs import codes, model_of
+from tests.programs.harness import imported
+
+
+def written(initializer: str, shape: tuple[int, ...]) -> str:
+    return (
+        f"layer Weight(x: float) -> y {{\n    param w: float{list(shape)} = {initializer}\n    y = x * sum(w)\n}}\n"
+        "model Net(x: float) -> y {\n    y = x |> Weight\n}\n"
+    )
+
+
+def started(initializer: str, shape: tuple[int, ...], *seeds: int) -> list[np.ndarray]:
+    """The parameter as modules of these seeds start it."""
+    source = Source("net.nn", written(initializer, shape))
+    cls = imported(emission.run(schedule(source, Options(), Reporter())), "net")
+    return [cls(device="cpu", seed=seed).parameters["y.weight.w"].numpy().copy() for seed in seeds]
+
+
+SHAPES = [(7, 3), (3, 7), (5, 5), (3, 2, 4), (2, 1, 9), (1, 1)]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_orthogonal(shape):
+    first, again, other = started("orthogonal(1.5)", shape, 1, 1, 2)
+    matrix = first.reshape(-1, shape[-1]) / 1.5
+    product = matrix.T @ matrix if matrix.shape[0] >= matrix.shape[1] else matrix @ matrix.T
+    np.testing.assert_allclose(product, np.eye(len(product)), atol=1e-6)
+    np.testing.assert_allclose(first, again, atol=1e-6)
+    assert shape == (1, 1) or not np.allclose(first, other, atol=1e-3)
+
+
+def test_orthogonal_is_evenly_distributed():
+    """Of Haar's measure the entries have mean 0 and variance 1 / n, and the diagonal has no sign of its own."""
+    found = np.stack(started("orthogonal", (4, 4), *range(200)))
+    assert np.abs(found.mean(0)).max() < 0.15
+    np.testing.assert_allclose(found.var(0), np.full((4, 4), 0.25), atol=0.1)
+
+
+def test_orthogonal_in_float64_is_a_qr_decomposition():
+    (weight,) = model_of(written("orthogonal", (6, 4))).parameters
+    (values,) = evaluate(weight.initializer, [], 1)
+    np.testing.assert_allclose(values.T @ values, np.eye(4), atol=1e-12)
+
+
+def test_orthogonal_wants_a_matrix():
+    assert codes(written("orthogonal", (6,))) == ["E0414"]
+
+
+def test_truncated_normal_draws_each_number_once():
+    (values,) = started("truncated_normal(0.5, 2.0)", (200, 50), 3)
+    scaled = (values - 0.5) / 2
+    assert np.abs(scaled).max() <= 2
+    np.testing.assert_allclose(scaled.std(), 0.87962566, rtol=0.02)
+    assert abs(scaled.mean()) < 0.02
+
+
+@pytest.mark.parametrize(("initializer", "expected"), [("identity(2.0)", 2 * np.eye(3, 4)), ("ones", np.ones((3, 4)))])
+def test_without_draws(initializer, expected):
+    (values,) = started(initializer, (3, 4), 3)
+    np.testing.assert_array_equal(values, expected)
