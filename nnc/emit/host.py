@@ -35,7 +35,7 @@ _INFIX = {
     "sign": "torch.sign({0})",
 }
 _DRAWS = {"uniform": ("shape", "low", "high"), "normal": ("shape", "mean", "stddev"), "bernoulli": ("shape", "p")}
-_REDUCTIONS = {"sum": "sum", "prod": "prod", "max": "amax", "min": "amin", "any": "any", "all": "all"}
+_REDUCTIONS = {"max": "amax", "min": "amin", "variance": "var"}  # torch's names, where they are others
 _POSITIONS = ("argmax", "argmin")
 _PARTS = {"qr": ("q", "r")}  # what the results of an op are called that has several
 _LONGEST = 100  # characters of an expression within statements
@@ -247,6 +247,7 @@ class Host:
         else:
             piece = self._whole(x)
         options = ["keepdim=True"] if op["keepdims"] and not op["batch"] else []
+        options += ["correction=0"] if op.primitive == "variance" else []
         if piece.raw:
             options.append("dtype=torch.float64")
         method = name or _REDUCTIONS.get(op.primitive, op.primitive)
