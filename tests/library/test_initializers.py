@@ -1,5 +1,6 @@
 """Initializers as a compiled module runs them: facts of what they draw."""
 
+import keras
 import numpy as np
 import pytest
 
@@ -68,3 +69,20 @@ def test_truncated_normal_draws_each_number_once():
 def test_without_draws(initializer, expected):
     (values,) = started(initializer, (3, 4), 3)
     np.testing.assert_array_equal(values, expected)
+
+
+@pytest.mark.parametrize(
+    ("written_as", "options", "shape"),
+    [
+        ("stft", ("real", np.hanning(9)), (9, 1, 5)),
+        ('stft("imag", "hamming", "spectrum", true)', ("imag", np.hamming(9)[:8], "spectrum"), (8, 1, 3)),
+        ('stft(window = "blackman", scaling = none)', ("real", np.blackman(1), None), (1, 1, 2)),
+        ('stft(window = "blackman", scaling = none)', ("real", np.blackman(7), None), (7, 1, 4)),
+        ("stft(window = none)", ("real", None), (4, 1, 4)),
+    ],
+)
+def test_stft(written_as, options, shape):
+    """Keras takes its windows from SciPy, or as arrays; NumPy has those here."""
+    (values,) = started(written_as, shape, 0)
+    wanted = keras.initializers.STFT(*options)(shape).detach().cpu().numpy()
+    np.testing.assert_allclose(values, wanted, rtol=1e-5, atol=1e-6)
