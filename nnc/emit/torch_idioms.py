@@ -17,6 +17,7 @@ from nnc.tensor.ir import Op, Value
 Idiom: TypeAlias = Callable[[Graph, Op], tuple[Op, ...] | None]
 
 COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge")
+LOGICAL = ("and", "or", "not")
 _FLOATS_OF_TORCH = ("f32", "f64")
 
 
@@ -227,8 +228,8 @@ def _one_minus(graph: Graph, value: Value) -> Value | None:
 
 
 def _compared(graph: Graph, op: Op) -> tuple[Op, ...] | None:
-    """float(a == b): torch writes a comparison as 0 and 1 of any type. Exact."""
-    comparison = graph.inner(op.args[0], *COMPARISONS)
+    """float(a == b), float(a and b): torch writes what is true or false as 1 and 0 of any type. Exact."""
+    comparison = graph.inner(op.args[0], *COMPARISONS, *LOGICAL)
     if comparison is None or op["element"] not in _FLOATS_OF_TORCH:
         return None
     return (made(comparison.primitive, comparison.args, op.result),)

@@ -136,11 +136,14 @@ def _host(op: Op, hosts: dict[Value, Host]) -> Host | None:
 
 def _statements(found: Expanded, world: World, precision: str) -> list[Statement]:
     hosts = _hosts(found, world)
-    ops = [op for op in found.ops if not all(value in hosts for value in op.results)]
+    program = world.step.program
+    # A tile takes an axis of size 1 away by a sum; here it is the view that the program says.
+    views = {op.result: op for op in program.function.ops if op.primitive == "reshape"}
+    given = [views.get(op.result, op) if op.primitive == "sum" else op for op in found.ops]
+    ops = [op for op in given if not all(value in hosts for value in op.results)]
     kept = [*(value for value, _ in found.writes), *(value for value, _, _ in found.sums)]
     graph = Graph(ops, kept, hosts)
     weights = {value for value, binding in world.bindings.items() if binding.role is Role.WEIGHT}
-    program = world.step.program
     pairs = zip(program.function.results, program.outputs, strict=True)
     size = sum(value.type.size for value, binding in pairs if binding.role is Role.ACCUMULATOR)
     sums = Sums.of(found.sums, graph, weights, size)

@@ -157,8 +157,8 @@ def _column_order(buffer: Buffer) -> tuple[int, int]:
 
 def _kernel(state: Assignment, group: Group, work: Work, chosen: Tiles) -> Kernel:
     fusion = state.plan.fusion
-    order = {op: i for i, op in enumerate(fusion.program.function.ops)}
-    ops = tuple(sorted(work.ops, key=order.__getitem__))
+    order = {op.results[0]: i for i, op in enumerate(fusion.program.function.ops)}
+    ops = tuple(sorted(work.ops, key=lambda op: order[op.results[0]]))
     writes = tuple(_writes(state, group))
     finishes = group.kind is KernelKind.FINISH
     reads = []

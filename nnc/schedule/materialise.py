@@ -96,6 +96,7 @@ def _collect(fusion: Fusion, group: Group, stored: dict[Value, Group], again: se
         if op is None or (value in fusion.finished and value not in own):
             work.reads[value] = None
         elif value in own:
+            op = own[value]
             work.ops.add(op)
             # a reduction reads what a tile of its own group holds, so only a foreign operand is read as it lies
             reads_whole = TABLE[op.primitive].kind in (Kind.REDUCTION, Kind.ORDERED, Kind.PRODUCT)

@@ -1,6 +1,7 @@
 """Metrics with states in a whole program: each kind of fold, through `fit`, `evaluate` and validation, on both paths,
 beside NumPy in float64 over all samples at once."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from tests.emit.lint import lint
 from tests.programs.harness import imported, run_interpreted
 
 PROGRAM = Path(__file__).parent / "metrics.nn"
+SCREENING = PROGRAM.with_name("screening.nn")
 NAMES = ("accuracy", "curve", "agreement", "spread", "share")
 
 
@@ -55,14 +57,45 @@ def check(cls: Any, backend: str, samples: int, batch: int) -> None:
     assert model.guards.overwritten() == []
 
 
+def screening(backend: str) -> dict[str, float]:
+    """What the library's metrics of a single probability come to, of known weights."""
+    model = imported(compile(SCREENING).text, "screening")(device="cpu", seed=1, backend=backend, _guard=True)
+    rng = np.random.default_rng(4)
+    x = rng.normal(size=(37, 5)).astype(np.float32)
+    sick = (x.sum(1, keepdims=True) + rng.normal(size=(37, 1)) > 0).astype(np.float32)
+    weight = rng.integers(0, 3, 37).astype(np.float32)
+    found = model.evaluate(x, sick, sample_weight=weight, batch_size=16, verbose=0)
+    assert model.guards.overwritten() == []
+    return found
+
+
 def check_interpreted() -> None:
     cls = imported(compile(PROGRAM).text, "metrics")
     check(cls, "triton", 37, 16)
     check(cls, "triton", 1, 4)
+    kernels, plain = screening("triton"), screening("torch")
+    assert 0 < plain["auc"] < 1, "the example says nothing"
+    for name, value in plain.items():
+        np.testing.assert_allclose(kernels[name], value, rtol=1e-6, err_msg=name)
 
 
-def test_lint() -> None:
-    assert lint(compile(PROGRAM).text) == []
+@pytest.mark.parametrize("path", [PROGRAM, SCREENING], ids=lambda path: path.stem)
+def test_lint(path: Path) -> None:
+    assert lint(compile(path).text) == []
+
+
+def test_metrics_share_the_kernel_of_the_loss() -> None:
+    """All but the two curves, whose thresholds are an axis of their own: those store no row for each sample."""
+    text = compile(SCREENING).text
+    launches = re.findall(
+        r"Launch\(\s*(\w+)", text[text.index("def train_step(v)") : text.index("def train_step_torch")]
+    )
+    assert [name for name in launches if "loss" in name or "metrics" in name] == ["prob_loss", "metrics", "metrics_2"]
+    for state in ("precision_hits", "recall_misses", "accuracy", "loss"):
+        assert state in text[text.index("def prob_loss(") : text.index("def prob_loss_torch(")]
+    arena = text[text.index("ARENA = (") : text.index("ARENA_TORCH")]
+    assert "BATCH, 200" not in arena
+    assert "BATCH, 20)" not in arena
 
 
 @pytest.mark.parametrize(("samples", "batch"), [(37, 16), (13, 5), (1, 4)])

@@ -48,6 +48,20 @@ def test_softmax_crossentropy_and_its_gradient_join_the_product() -> None:
     assert [write.fold for write in product.writes] == [None, "sum", "sum"]
 
 
+def test_taking_an_axis_of_size_one_away_stays_in_the_tile() -> None:
+    """The one column of a tile is summed out of its padding."""
+    made = Build()
+    b = made.b
+    h = a_layer(made, 1)
+    loss = b.reshape(b.mul(h, h), ())
+    weight = made.parameter(F(), "weight")
+    made.give(b.sum(b.mul(loss, weight), batch=True), Role.ACCUMULATOR, "loss")
+    made.give(h, name="h")
+    step = compare(made.program())
+    assert kinds(step) == [PRODUCT, FINISH]
+    assert "reshape" not in [op.primitive for op in step.kernels[0].ops]
+
+
 def test_a_row_wider_than_a_tile_is_reduced_by_a_kernel_of_its_own() -> None:
     made = Build()
     h = a_layer(made, 300)
