@@ -11,12 +11,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from nnc.schedule.groups import FOLDS, AxisMap, Group, extents, product_group, reduced_axes, region_group
+from nnc.schedule.groups import FOLDS, AxisMap, Group, extents, product_group, reduced_axes, region_group, sum_of_ones
 from nnc.schedule.kernel import KernelKind
-from nnc.tensor.ir import Attribute, Op, Value
+from nnc.tensor.ir import Op, Value
 from nnc.tensor.primitives import TABLE, Kind
 from nnc.tensor.program import Binding, Program, Role
-from nnc.tensor.types import Shape, TypeMismatch
+from nnc.tensor.types import TypeMismatch
 
 FREE = -1  # the level of what needs no kernel before it
 
@@ -65,9 +65,9 @@ def _place(fusion: Fusion, op: Op) -> None:
         _reduce(fusion, op)
     elif kind is Kind.ORDERED and op.result.type.shape[-1] > 1:
         _order(fusion, op)
-    elif op.primitive == "pick" and _join_pick(fusion, op):
-        pass
-    elif op.primitive == "reshape" and _join_reshape(fusion, op):
+    elif (op.primitive == "pick" and _join_pick(fusion, op)) or (
+        op.primitive == "reshape" and _join_reshape(fusion, op)
+    ):
         pass
     else:
         _float(fusion, op)
@@ -169,29 +169,14 @@ def _join_pick(fusion: Fusion, op: Op) -> bool:
 
 def _join_reshape(fusion: Fusion, op: Op) -> bool:
     """Taking axes of size 1 away from what a tile holds is a sum over them."""
-    (operand,) = op.args
-    group = fusion.home.get(operand)
-    dropped = _dropped(operand.type.shape, op.result.type.shape)
-    if group is None or not dropped:
+    group = fusion.home.get(op.args[0])
+    total = sum_of_ones(op)
+    if group is None or total is None:
         return False
-    attributes: tuple[tuple[str, Attribute], ...] = (("axes", dropped), ("batch", False), ("keepdims", False))
-    total = Op("sum", op.args, attributes, op.results, None, op.span)
-    axes, reduced = group.axes[operand], reduced_axes(total)
+    axes, reduced = group.axes[op.args[0]], reduced_axes(total)
     if not group.can_cover(frozenset(place for place in (axes[i] for i in reduced) if place is not None)):
         return False
     return _join_reduction(fusion, group, total, axes, reduced, False)
-
-
-def _dropped(shape: Shape, result: Shape) -> tuple[int, ...]:
-    """Which axes of size 1 a reshape takes away; none where it does anything else."""
-    left = list(result)
-    dropped: list[int] = []
-    for axis, size in enumerate(shape):
-        if left and left[0] == size:
-            left.pop(0)
-        else:
-            dropped.append(axis)
-    return tuple(dropped) if not left and all(shape[axis] == 1 for axis in dropped) else ()
 
 
 def _reduce(fusion: Fusion, op: Op) -> None:

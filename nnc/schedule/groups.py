@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 from nnc.schedule.kernel import BATCH, DomainAxis, Extent, KernelKind, Size
 from nnc.schedule.products import Product, classify, domain_of
-from nnc.tensor.ir import Op, Value
+from nnc.tensor.ir import Attribute, Op, Value
 
 AxisMap: TypeAlias = tuple[int | None, ...]
 
@@ -36,6 +36,24 @@ def reduced_axes(op: Op) -> tuple[int, ...]:
     assert isinstance(axes, tuple)
     own = tuple(int(axis) + lead for axis in axes if isinstance(axis, int))
     return ((0,) if lead and op["batch"] else ()) + own
+
+
+def sum_of_ones(op: Op) -> Op | None:
+    """The sum over axes of size 1 that a reshape is which takes such axes away; None where it does anything else."""
+    if op.primitive != "reshape":
+        return None
+    left = list(op.result.type.shape)
+    shape = op.args[0].type.shape
+    dropped: list[int] = []
+    for axis, size in enumerate(shape):
+        if left and left[0] == size:
+            left.pop(0)
+        else:
+            dropped.append(axis)
+    if left or not dropped or any(shape[axis] != 1 for axis in dropped):
+        return None
+    attributes: tuple[tuple[str, Attribute], ...] = (("axes", tuple(dropped)), ("batch", False), ("keepdims", False))
+    return Op("sum", op.args, attributes, op.results, None, op.span)
 
 
 @dataclass(slots=True, eq=False)
