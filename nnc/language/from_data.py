@@ -60,6 +60,9 @@ def first_value(ctx: Elaboration, name: str, outer: Builder, start: Tensor, span
     whole = without_dead_code(Function(own.name, (*around.parameters, *own.parameters), ops, (start,)))
     bindings = dict(zip(around.parameters, ctx.bindings, strict=False))
     read = {start, *(arg for op in whole.ops for arg in op.args)}
+    slices = read.difference(whole.values())
+    if slices:
+        raise _refused(ctx, name, "a slice, of which there are several", span, origin(ctx, slices.pop()))
     inputs = [value for value in whole.parameters if value in read]
     if not inputs:
         return FirstValue(own)

@@ -107,6 +107,7 @@ def test_a_counter_without_a_type(given):
         ("state s: float = mean(x * uniform([3]), batch = true)", ["E0421"]),
         ("state s: float = mean(x @ transpose(x), batch = true)", ["E0421"]),
         ("state s: bool = any(x > 0, batch = true)", ["E0421"]),
+        ("p = [k |> Start for k in reshape(x, [3, 1])]", ["E0421"]),
         ("param s: float[D] = ones\n    s' = s", ["E0416"]),
         ("state s = 0\n    s' = s + 1\n    s' = s", ["E0303"]),
         ("penalty true", ["E0419"]),
@@ -114,7 +115,9 @@ def test_a_counter_without_a_type(given):
     ],
 )
 def test_mistakes(layer, expected):
-    text = net("y = x |> Odd |> Dense(3)", f"layer Odd(x: float[D]) -> y {{\n    {layer}\n    y = x + 1\n}}\n")
+    start = "layer Start(x) -> y {\n    state first: float = mean(x, batch = true)\n    y = x\n}\n"
+    odd = f"layer Odd(x: float[D]) -> y {{\n    {layer}\n    y = x + 1\n}}\n"
+    text = net("y = x |> Odd |> Dense(3)", start + odd)
     assert [code for code in codes(text) if code[0] == "E"] == expected
 
 

@@ -8,6 +8,7 @@ from nnc.base.source import Source
 from nnc.emit import module as emission
 from nnc.pipeline import Options, schedule
 from nnc.runtime.errors import CheckpointError, UsageError
+from nnc.tensor.evaluate import evaluate
 from tests.programs.harness import imported, run_interpreted
 
 SAMPLES = 23
@@ -76,6 +77,31 @@ def check_first(backend):
 
 def test_states_through_triton():
     run_interpreted("from tests.programs.test_adapt import check_first\ncheck_first('triton')")
+
+
+FORMS = """layer Odd(x: float[D]) -> y {
+    state q: float[2, D] = stack([min(x, axis = [], batch = true), max(x, axis = [], batch = true)], axis = 0)
+    state r: float[D] = sum(pad(x, [[1, 0]])[0:D], axis = [], batch = true)
+    state v: float[D] = reverse(mean(tanh(x) ^ 2 % 3, axis = [], batch = true))
+    state w: float = sum(where(x > 0.5, 1.0, 0.0), batch = true)
+    state z: float[D, 2] = transpose(mean(concat([x[none, :], 2 * x[none, :]], axis = 0), axis = [], batch = true))
+    state h: float[D] = log1p(exp(mean(floor(clip(x, -1, 1)) // 2, axis = [], batch = true)))
+    state n: float = logsumexp(max(x, axis = [], batch = true)) + prod(mean(x, axis = [], batch = true))
+    state p: float = float(argmax(mean(x, axis = [], batch = true))) + mean(float(all(x > -10)), batch = true)
+    state u: float[1, D] = variance(x, axis = [], batch = true)[none] / variance(x, batch = true)
+    y = x + sum(q) + r + v + w + z[:, 0] + h + n + p + u[0]
+}
+"""
+
+
+def test_functions_of_the_data_mean_what_the_program_says():
+    x, t = data(3, seed=4)
+    text = f"{FORMS}model Net(x: float[3]) -> y {{\n    y = x |> Odd |> Dense(2)\n}}\n{TRAIN}"
+    made = schedule(Source("net.nn", text), Options(), Reporter())
+    model = fitted(imported(emission.run(made), "net"), x, t)
+    for state in made.model.states:
+        (wanted,) = evaluate(state.initializer, [x], SAMPLES)
+        np.testing.assert_allclose(model.states[state.path], wanted, rtol=1e-6, err_msg=state.path)
 
 
 # When they are computed -----------------------------------------------------------------------------------------------
