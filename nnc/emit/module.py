@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 
+from nnc.base.names import Names
 from nnc.emit import describe, headers, helpers, tables
 from nnc.emit.collect import Functions, StepText
 from nnc.emit.collect import run as collect
@@ -34,7 +35,7 @@ _STEP_DOCS = {
 def run(schedule: Schedule) -> str:
     functions = collect(schedule)
     # each block stands two blank lines from the next
-    starts = Starts()
+    starts = Starts(Names(_taken(functions)))
     tables_block = _tables(schedule, functions, starts)
     blocks = [
         *starts.blocks,
@@ -51,6 +52,12 @@ def run(schedule: Schedule) -> str:
     body = "\n\n\n".join("\n".join(block) for block in blocks)
     head = [*headers.docstring(schedule, functions), "", *_imports(body), "", *([""] if starts.blocks else []), ""]
     return "\n".join(head) + body + "\n"
+
+
+def _taken(functions: Functions) -> list[str]:
+    """The names of the kernels, on either path."""
+    names = [launch.name for step in functions.steps.values() for launch in step.launches]
+    return [*names, *(name for step in functions.steps.values() for name, _ in step.calls)]
 
 
 def _rule(title: str) -> list[str]:

@@ -162,13 +162,29 @@ class Writer:
 
     def indexing(self) -> Value:
         x = self.any(1)
-        match self.rng.integers(3):
+        match self.rng.integers(5):
             case 0:
                 return self.op("pick", x, self.index)
+            case 2:
+                made = self.op("cumsum", x, reverse=self.chance(0.5))
+                return self.builder.mul(made, 0.9 / x.type.shape[-1])  # not the mean, which may equal an element
+            case 3:
+                return self.ordered(x)
             case 1:
                 return self.op("place", self.op("sum", x, axes=tuple(range(x.type.rank))), self.index, n=3)
             case _:
                 return self.op("convert", self.op("argmax", x, axes=(x.type.rank - 1,)), element="f32")
+
+    def ordered(self, x: Value) -> Value:
+        """The largest or smallest few of the last axis, in order."""
+        *outer, n = x.type.shape
+        k = int(self.rng.integers(1, n + 1))
+        places = self.op("argsort", x, descending=self.chance(0.5))
+        starts, stops = (0,) * x.type.rank, (*outer, k)
+        places = self.op("slice", places, starts=starts, stops=stops, steps=(1,) * x.type.rank)
+        rows = self.builder.reshape(x, (*outer, 1, n))
+        spread = self.op("broadcast", rows, shape=(*outer, k, n), batched=x.type.batched)
+        return self.op("pick", spread, places)
 
     def where(self) -> Value:
         x, y = self.any(), self.any()
