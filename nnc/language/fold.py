@@ -16,6 +16,7 @@ from nnc.language.values import (
     Anything,
     Fold,
     Folded,
+    Poison,
     Poisoned,
     Tensor,
     Unfolded,
@@ -26,6 +27,7 @@ from nnc.language.values import (
 )
 from nnc.syntax import tree
 from nnc.tensor.ir import Function, Op, Value
+from nnc.tensor.primitives import TABLE, Kind
 from nnc.tensor.types import TensorType
 
 SCALAR = TensorType("f32")
@@ -60,6 +62,8 @@ def folded(ctx: Elaboration, node: tree.Assign, frame: Frame) -> Tensor:
     Raises Poisoned."""
     (name, *others) = node.names
     binding = frame.names.get(name.base)
+    if binding is not None and isinstance(binding.value, Poison):
+        raise Poisoned
     if binding is None or not isinstance(binding.value, Unfolded):
         raise ctx.fail(
             "E0416",
@@ -250,10 +254,15 @@ def applied(ctx: Elaboration, name: str, result: Anything, frame: Frame, span: S
         result = number(ctx, result, "f32", span)
     if not isinstance(result, Tensor):
         raise ctx.fail("E0515", f"the result of `{name}` is a number, and this is {describe(result)}", span)
-    return Folded(name, dict(frame.folds), result)
+    assigned = frame.names.get("result")
+    return Folded(name, dict(frame.folds), result, ctx.user_span(assigned.span if assigned is not None else span))
 
 
-def result_function(ctx: Elaboration, metric: Folded, span: Span) -> Function:
+def _draws(op: Op) -> bool:
+    return TABLE[op.primitive].kind is Kind.RANDOM
+
+
+def result_function(ctx: Elaboration, metric: Folded) -> Function:
     """The result as a function of the states' folds. Raises Poisoned where it reads anything else."""
     whole = ctx.builder.finish(())
     producers = whole.producers()
@@ -264,7 +273,7 @@ def result_function(ctx: Elaboration, metric: Folded, span: Span) -> Function:
         if value in folds:
             return True
         op = producers.get(value)
-        if op is None or value.type.batched or op.primitive == "batch_size":
+        if op is None or value.type.batched or op.primitive == "batch_size" or _draws(op):
             return False
         if op in kept:
             return True
@@ -275,14 +284,14 @@ def result_function(ctx: Elaboration, metric: Folded, span: Span) -> Function:
         raise ctx.fail(
             "E0515",
             f"the result of `{metric.name}` is a number or a row of them, and this is {describe(metric.result)}",
-            span,
+            metric.place,
             help="reduce it: mean(...), sum(...)",
         )
     if not visit(metric.result):
         raise ctx.fail(
             "E0515",
             f"the result of `{metric.name}` is not made of its states alone",
-            span,
+            metric.place,
             help="keep what it needs in a state",
         )
     ops = tuple(op for op in whole.ops if op in kept)

@@ -15,7 +15,7 @@ from nnc.language.context import LARGEST_DIMENSION, Elaboration
 from nnc.language.operators import called, origin
 from nnc.language.scope import Frame
 from nnc.language.suggest import nearest
-from nnc.language.values import Anything, Poisoned, Tensor, describe, is_number, spell
+from nnc.language.values import Anything, Poison, Poisoned, Tensor, describe, is_number, spell
 from nnc.syntax import tree
 from nnc.tensor.types import TensorType
 
@@ -248,6 +248,8 @@ def declared(ctx: Elaboration, frame: Frame, written: tree.TypeExpr, batched: bo
             raise ctx.unsupported("ragged axes are", dim.span)
         if isinstance(dim, tree.Rest):
             known = frame.find(dim.name.text) if dim.name is not None else None
+            if known is not None and isinstance(known.value, Poison):
+                raise Poisoned
             if known is None or not isinstance(known.value, tuple):
                 raise ctx.fail("E0211", "these axes are not known here", dim.span)
             shape.extend(size for size in known.value if isinstance(size, int))

@@ -272,4 +272,4 @@ def _folded(ctx: Elaboration, name: str, metric: Folded, span: Span, found: Trai
         found.accumulators[key] = metric.states[state].value
         if metric.states[state].by != "sum":
             found.folds[key] = metric.states[state].by
-    found.reports.append(Report(name, states=tuple(keys.values()), result=result_function(ctx, metric, span)))
+    found.reports.append(Report(name, states=tuple(keys.values()), result=result_function(ctx, metric)))

@@ -149,11 +149,15 @@ class Fold:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Folded:
-    """A metric with states, applied: what each state is after the batch alone, and the result made of them."""
+    """A metric with states, applied: what each state is after the batch alone, and the result made of them.
+
+    place: where the result is assigned.
+    """
 
     name: str
     states: dict[str, Fold]
     result: Tensor
+    place: Span
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from nnc.base.render import render
 from nnc.pipeline import compile, imported_now
 from nnc.tensor.evaluate import evaluate
-from tests.language.programs import codes, model_of, run
+from tests.language.programs import codes, model_of, run, tried
 
 PRECISION = """metric Precision(threshold = 0.5)(y_pred, y_true) {
     state hits = 0
@@ -95,6 +96,28 @@ def test_a_state_that_does_not_start_at_zero():
     assert evaluate(model.reports[1].result, [np.float64(4)], 1)[0] == 7
 
 
+@pytest.mark.parametrize(
+    ("fold", "first", "after", "wanted"),
+    [("maximum", 3, 2, 3), ("maximum", "-inf", 2, 2), ("minimum", 3, 2, 2), ("minimum", "inf", 5, 5)],
+)
+def test_an_extreme_and_where_it_starts(fold, first, after, wanted):
+    metric = f"metric M(y) {{\n    state s = {first}\n    s' = {fold}(s, sum(y))\n    result = s'\n}}\n"
+    model = model_of(net("{ m: M(y) }", metric))
+    assert evaluate(model.reports[1].result, [np.float64(after)], 1)[0] == wanted
+    bound = {binding.name: binding.fold for binding in model.evaluate.outputs}
+    assert bound["m_s"] == {"maximum": "max", "minimum": "min"}[fold]
+
+
+def test_an_extreme_skips_samples_without_weight():
+    metric = "metric M(y) {\n    state s: float[2] = -inf\n    s' = maximum(s, y)\n    result = sum(s')\n}\n"
+    model = model_of(net("{ m: M(y) }", metric))
+    x, goal, weight = data(BATCH)
+    weight[2] = 0
+    given = {"y.dense.kernel": np.ones((3, 2)), "y.dense.bias": np.zeros(2)}
+    found = run(model.evaluate, given | {"x": x, "goal": goal, "weight": weight}, BATCH)
+    np.testing.assert_allclose(found["m_s"], np.delete(sigmoid(x @ given["y.dense.kernel"]), 2, 0).max(0))
+
+
 def test_a_metric_without_states_is_averaged():
     metric = "metric M(share = 2)(y) {\n    result = share * sum(y)\n}\n"
     assert model_of(net("{ m: M(y) }", metric)).reports[1].total == "m"
@@ -110,6 +133,10 @@ def test_a_metric_without_states_is_averaged():
         ("s' = s + y", ["E0514"]),
         ("s' = s + sum(y) + 2", []),
         ("s' = maximum(s, sum(y))", []),
+        ("s' = minimum(sum(y), s)", []),
+        ("s' = maximum(s, sum(y)) + 1", ["E0514"]),
+        ("s' = maximum(s, minimum(s, sum(y)))", ["E0514"]),
+        ("s' = maximum(s, sum(y), 1)", ["E0514"]),
         ("_ = y", ["E0514"]),
         ("t' = s + sum(y)", ["E0416", "E0514"]),
         ('s\' = s + ("one" if len(shape(y)) == 1 else 0)', ["E0514"]),
@@ -119,6 +146,36 @@ def test_mistakes(body, expected):
     new = "s'" if body.startswith("s'") else "1"
     metric = f"metric M(y) {{\n    state s = 0\n    {body}\n    result = {new}\n}}\n"
     assert codes(net("{ m: M(y) }", metric)) == expected
+
+
+@pytest.mark.parametrize(
+    ("body", "expected", "words"),
+    [
+        ("state s: float[3] = 0; s' = s + y; result = sum(s')", ["E0530"], "float[3]"),
+        ("state s: float[2] = 0; s' = s + y; result = sum(s')", [], ""),
+        ("state s: float[2] = 0; s' = s + sum(y); result = s'", [], ""),
+        ("state s: float[2, 2] = 0; s' = s + y[..., none] * y; result = s'", ["E0515"], "result = s'"),
+        ("state s: bool = 0; s' = s + sum(y); result = s'", ["E0530"], "float or i64"),
+        ("state s: index(3) = 0; s' = s + sum(y); result = s'", ["E0530"], "float or i64"),
+        ("state s: i64 = 0; s' = s + sum(y); result = s'", ["E0530"], "i64(...)"),
+        ("state s: i64 = 0; s' = s + i64(sum(y) > 1); result = s'", [], ""),
+        ("state s: float[D] = 0; s' = s + sum(y); result = sum(s')", ["E0301"], "`D`"),
+        ("state s: float[0.5] = 0; s' = s + sum(y); result = sum(s')", ["E0211"], ""),
+        ("state s = none; s' = s + sum(y); result = s'", ["E0418"], "none"),
+        ("state s = 0; state t = 0; s' = s + sum(y); t' = t + s'; result = t'", ["E0514"], "depend on the batches"),
+        ("state s = 0; s' = s + sum(y); result = s", ["E0514"], "s' is what it is"),
+        ("state s = 0; state t = 0; s' = s + sum(y) * t; t' = t + 1; result = s'", ["E0514"], "before it is folded"),
+        ("state s = 0; s' = s + sum(y)", ["E0304"], "result"),
+        ("state s = 0; s' = s + sum(y); result = s' / sum(y, batch = true)", ["E0515"], "result = s'"),
+        ("state s = 0; s' = s + sum(y); s' = s + 2; result = s'", ["E0303"], "twice"),
+        ("state s = 0; s' = maximum(s, sum(y)) + 1; result = s'", ["E0514"], "a state for each"),
+    ],
+)
+def test_mistakes_of_states(body, expected, words):
+    metric = "metric M(y) {\n" + "\n".join(f"    {line}" for line in body.split("; ")) + "\n}\n"
+    _, reporter = tried(net("{ m: M(y) }", metric))
+    assert [each.code for each in reporter.all] == expected
+    assert words in render(reporter.all)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from nnc.pipeline import compile
+from tests.language.programs import codes
 from tests.library.metric_rows import GROUPS, Group, Metric
 from tests.programs.harness import imported
 
@@ -82,3 +83,30 @@ def test_values(name: str, place: int) -> None:
             wanted = streamed(row, a, b, weight, kind)
             message = f"{samples} samples, weights {kind}"
             np.testing.assert_allclose(found[f"m{place}"], wanted, rtol=1e-5, atol=2e-6, err_msg=message)
+
+
+@pytest.mark.parametrize(
+    ("metric", "expected"),
+    [
+        ("Precision(y, wide)", ["E0414"]),
+        ("Recall(y, y[0:2])", ["E0414"]),
+        ('AUC(curve = "roc")(y, t)', ["E0414"]),
+        ("AUC(num_thresholds = 1)(y, t)", ["E0414"]),
+        ("AUC(num_labels = 2)(y, t)", ["E0414"]),
+        ('F1Score("mean")(y, t)', ["E0414"]),
+        ("FBetaScore(beta = 0)(y, t)", ["E0414"]),
+        ("R2Score(y, wide)", ["E0204"]),
+        ("RecallAtPrecision(1.5)(y, t)", ["E0414"]),
+        ("SensitivityAtSpecificity(y, t)", ["E0402"]),
+        ("MeanIoU(y, t)", ["E0402"]),
+        ("Poisson(y)", ["E0402"]),
+    ],
+)
+def test_misuse(metric: str, expected: list[str]) -> None:
+    """One error each, whatever follows from it within the library."""
+    text = (
+        "model Net(x: float[4]) -> y: float[3] {\n    y = x |> Dense(3, sigmoid)\n}\n"
+        "train Net {\n    target t: float[3]\n    target wide: index(5)\n    loss = mean_squared_error(y, t)\n"
+        f"    optimizer = SGD\n    metrics = {{ m: {metric}, n: float(wide) }}\n}}\n"
+    )
+    assert [code for code in codes(text) if code[0] == "E"] == expected
