@@ -195,7 +195,7 @@ class Host:
             case Kind.VIEW:
                 text = self._view(op, [self._whole(arg).text for arg in op.args])
             case _:
-                named = {name: literal(value) for name, value in op.attributes}
+                named = {"axis": "-1", **{name: literal(value) for name, value in op.attributes}}
                 text = fill(TABLE[op.primitive].torch, *(self._whole(arg).text for arg in op.args), **named)
                 text += ".double()" if op.primitive == "one_hot" else ""
         return Piece(text, type.shape, type.batched)

@@ -186,10 +186,15 @@ def _reduce(fusion: Fusion, op: Op) -> None:
     group = fusion.home.get(operand)
     if group is not None and _join_reduction(fusion, group, op, group.axes[operand], reduced, over_batch):
         return
-    if group is None and over_batch:
+    if group is None:
         for candidate in reversed(fusion.groups[fusion.level[operand] + 1 :]):
             axes = _row_map(candidate, operand)
-            if axes is not None and _join_reduction(fusion, candidate, op, axes, reduced, over_batch):
+            is_alike = candidate.kind is KernelKind.REGION and len(candidate.domain) == len(extents(operand))
+            if (
+                axes is not None
+                and (over_batch or is_alike)
+                and _join_reduction(fusion, candidate, op, axes, reduced, over_batch)
+            ):
                 return
     fresh = region_group(len(fusion.groups), operand)
     fusion.groups.append(fresh)
