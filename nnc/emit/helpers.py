@@ -1,5 +1,5 @@
-"""Helpers of kernels/pointwise.py that kernels call, copied into the module: those that are used, each once, and what
-they call in turn, before what calls them."""
+"""Helpers of kernels/pointwise.py and kernels/random.py that kernels call, copied into the module: those that are used,
+each once, and what they call in turn, before what calls them."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from functools import cache
 @cache
 def _library() -> dict[str, str]:
     """Each helper's text, decorators included, by name."""
-    text = importlib.resources.files("nnc.kernels").joinpath("pointwise.py").read_text(encoding="utf-8")
-    lines = text.split("\n")
     found = {}
-    for node in ast.parse(text).body:
-        if isinstance(node, ast.FunctionDef):
-            first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
-            found[node.name] = "\n".join(lines[first - 1 : node.end_lineno]) + "\n"
+    for file in ("pointwise.py", "random.py"):
+        text = importlib.resources.files("nnc.kernels").joinpath(file).read_text(encoding="utf-8")
+        lines = text.split("\n")
+        for node in ast.parse(text).body:
+            if isinstance(node, ast.FunctionDef):
+                first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+                found[node.name] = "\n".join(lines[first - 1 : node.end_lineno]) + "\n"
     return found
 
 

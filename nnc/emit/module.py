@@ -22,8 +22,8 @@ from nnc.schedule.kernel import Schedule
 
 # All that a module may take from the runtime; it imports what its text names.
 _RUNTIME = (
-    *("BATCH", "Accumulator", "Buffer", "Launch", "Model", "Parameter", "Port", "Report", "State", "Step", "View"),
-    *("cdiv", "half", "moment_step_", "tiles", "tl", "triton"),
+    *("BATCH", "Accumulator", "Buffer", "Draw", "Launch", "Model", "Parameter", "Port", "Report", "State", "Step"),
+    *("View", "cdiv", "half", "moment_step_", "tiles", "tl", "triton"),
 )
 _STEP_DOCS = {
     "train": "The launches of one training step; v: the tensors that the runtime binds.",
@@ -90,6 +90,8 @@ def _tables(schedule: Schedule, functions: Functions, starts: Starts) -> list[st
         lines += tables.buffers(f"ARENA{suffix}", step.schedule.arena)
         lines += tables.buffers(f"ARENA{suffix}_TORCH", step.torch.buffers)
         lines += tables.views(f"VIEWS{suffix}_TORCH", step.torch.views)
+        if step.torch.draws:
+            lines += tables.draws(f"DRAWS{suffix}_TORCH", step.torch.draws)
     return lines
 
 
@@ -145,7 +147,8 @@ def _path(steps: dict[str, StepText], path: str) -> Group:
     for name in steps:
         suffix = _suffix(name) + path.upper()
         views = (f"VIEWS{suffix}",) if path else ()
-        rows.append((name, call("Step", f"{name}_step{path}", f"ARENA{suffix}", *views)))
+        draws = (f"DRAWS{suffix}",) if path and steps[name].torch.draws else ()
+        rows.append((name, call("Step", f"{name}_step{path}", f"ARENA{suffix}", *views, *draws)))
     return mapping(rows)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from nnc.schedule.index import Index, Looked, Variable
-from nnc.schedule.region import Apply, Constant, Coordinate, Inside, Load, Node, Reduce
+from nnc.schedule.region import Apply, Constant, Coordinate, Draw, Inside, Load, Node, Reduce
 
 
 def operands(node: Node) -> Iterator[Node]:
@@ -19,6 +19,8 @@ def operands(node: Node) -> Iterator[Node]:
             yield from looked(index, *(c.index for c in conditions))
         case Coordinate(index=index):
             yield from looked(index)
+        case Draw(sample=sample, place=place):
+            yield from looked(sample, place)
         case Inside(conditions=conditions):
             yield from looked(*(c.index for c in conditions))
 

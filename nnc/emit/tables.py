@@ -8,6 +8,7 @@ from nnc.emit.describe import file_name
 from nnc.emit.expression import number
 from nnc.emit.initial import Starts
 from nnc.emit.reports import Result
+from nnc.emit.torch_draws import TorchDraw
 from nnc.emit.torch_text import TorchView
 from nnc.emit.writer import Group, Item, call, collection, lay_out
 from nnc.schedule.kernel import Accumulator, Buffer, Extent, FlatLayout, Schedule
@@ -78,6 +79,19 @@ def views(name: str, rows: Sequence[TorchView]) -> list[str]:
             call("View", quoted(v.name), quoted(v.of), extents(v.shape), extents(v.strides), extent(v.offset))
             for v in rows
         ],
+    )
+
+
+def draws(name: str, rows: Sequence[TorchDraw]) -> list[str]:
+    return table(name, [_draw(row) for row in rows])
+
+
+def _draw(row: TorchDraw) -> Group:
+    """`Draw("hidden_dropout_scale", "bernoulli", (32,), 0x1f2e, (0.5,), values=(0.0, 2.0))`"""
+    numbers = collection([number(each) for each in row.numbers])
+    values = () if row.values is None else (collection([number(each) for each in row.values], "values="),)
+    return call(
+        "Draw", quoted(row.name), quoted(row.distribution), repr(row.shape), f"0x{row.key:016x}", numbers, *values
     )
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from nnc.base.names import Names
-from nnc.emit import helpers
+from nnc.emit import draws, helpers
 from nnc.emit.expression import fill, number
 from nnc.emit.reach import operands
 from nnc.emit.writer import call
@@ -25,6 +25,7 @@ from nnc.schedule.region import (
     Condition,
     Constant,
     Coordinate,
+    Draw,
     Inside,
     Load,
     Node,
@@ -40,18 +41,7 @@ RESERVED = (
     "tl",
     "triton",
     "torch",
-    "acc",
-    "a",
-    "b",
-    "start",
-    "float",
-    "range",
-    "m",
-    "n",
-    "k",
-    "z",
-    "rows",
-    "v",
+    *("acc", "a", "b", "start", "float", "range", "m", "n", "k", "z", "rows", "v"),
 )
 _CONTROL = {"step": "control", "cursor": "control + 1", "count": "control + 2"}
 
@@ -262,6 +252,8 @@ class TilePrinter:
                 return self.index(index, node.dims)
             case Load():
                 return self.load(node)
+            case Draw():
+                return draws.text(self, node)
             case Apply():
                 return self._apply(node)
             case Inside(conditions=conditions, padding=padding):

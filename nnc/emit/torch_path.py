@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from nnc.base.names import Names
-from nnc.emit import torch_pointwise, torch_products, torch_structure, torch_update
+from nnc.emit import torch_draws, torch_pointwise, torch_products, torch_structure, torch_update
 from nnc.emit.expression import fill, number
 from nnc.emit.torch_calls import Calls, Handler
+from nnc.emit.torch_draws import TorchDraw
 from nnc.emit.torch_graph import Graph
 from nnc.emit.torch_idioms import recognise
 from nnc.emit.torch_places import COUNT, STEP, Expanded, World, attribute, expand, host_text, hugged
@@ -43,12 +44,14 @@ class TorchStep:
     calls:     "hidden_forward_torch(v.pixels, v.hidden_dense_kernel, v.hidden_dense_bias, v.hidden)".
     buffers:   of the arena, scratch included, with the first and last kernel that touches each.
     views:     strided views of buffers, flat buffers and data; in an order in which each is of something before it.
+    draws:     random numbers that the runtime makes.
     """
 
     functions: tuple[TorchFunction, ...]
     calls: tuple[str, ...]
     buffers: tuple[tuple[Buffer, int, int], ...]
     views: tuple[TorchView, ...]
+    draws: tuple[TorchDraw, ...] = ()
 
 
 def lower(step: StepSchedule, *, size: int | None = None, precision: str = "f32") -> TorchStep:
@@ -58,10 +61,11 @@ def lower(step: StepSchedule, *, size: int | None = None, precision: str = "f32"
     precision: "f32" and "tf32" multiply in f32; "bf16" rounds the operands of products to bf16 first.
     Raises NotImplementedError for a primitive that has no lowering.
     """
-    world = World.of(step, size)
+    draws = torch_draws.run(step.program.function, Names(_taken(step)))
+    world = World.of(step, size, {value: draw.storage for value, draw in draws.items()})
     expanded = [expand(kernel, world) for kernel in step.kernels]
     _gather_numbers(expanded, step.kernels, world)
-    namespace = Namespace(Names(_taken(step)))
+    namespace = Namespace(Names([*_taken(step), *(draw.name for draw in draws.values())]))
     functions: list[TorchFunction] = []
     calls: list[str] = []
     for index, (kernel, found) in enumerate(zip(step.kernels, expanded, strict=True)):
@@ -70,7 +74,9 @@ def lower(step: StepSchedule, *, size: int | None = None, precision: str = "f32"
             function, call = write_function(kernel.name, index, statements, namespace)
             functions.append(function)
             calls.append(call)
-    return TorchStep(tuple(functions), tuple(calls), namespace.arena(), namespace.bound(calls))
+    views = namespace.bound(calls)
+    used = torch_draws.used(draws.values(), calls, views)
+    return TorchStep(tuple(functions), tuple(calls), namespace.arena(), views, used)
 
 
 def _taken(step: StepSchedule) -> list[str]:

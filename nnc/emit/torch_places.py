@@ -35,9 +35,10 @@ class World:
     bindings: Mapping[Value, Binding]
     slots: Mapping[Buffer, Binding]
     carried: Mapping[Value, Storage]  # folds that a later kernel computes with, beside what they are folded into
+    drawn: Mapping[Value, Storage] = field(default_factory=dict)  # random numbers, which the runtime makes
 
     @classmethod
-    def of(cls, step: StepSchedule, size: int | None) -> World:
+    def of(cls, step: StepSchedule, size: int | None, drawn: Mapping[Value, Storage]) -> World:
         program = step.program
         bindings = dict(zip(program.function.parameters, program.inputs, strict=True))
         for value, binding in zip(program.function.results, program.outputs, strict=True):
@@ -46,7 +47,7 @@ class World:
         pairs += zip(program.function.results, program.outputs, strict=True)
         found = [(step.placement.get(value), binding) for value, binding in pairs if binding.role is Role.SLOT]
         slots = {buffer: binding for buffer, binding in found if buffer is not None}
-        return cls(step, size or _flat_size(step), bindings, slots, _carried(step))
+        return cls(step, size or _flat_size(step), bindings, slots, _carried(step), drawn)
 
     @property
     def partials(self) -> set[Buffer]:
@@ -140,6 +141,8 @@ def expand(kernel: Kernel, world: World) -> Expanded:
     renamed: dict[Value, Value] = {}
     flat: set[Value] = set()
     for op in kernel.ops:
+        if world.drawn.keys() & set(op.results):
+            continue
         if op.body is None:
             args = tuple(renamed.get(arg, arg) for arg in op.args)
             found.ops.append(
@@ -160,7 +163,9 @@ def expand(kernel: Kernel, world: World) -> Expanded:
     computed = {value for op in found.ops for value in op.results}
     for value in _wanted(found):
         placed = world.step.placement.get(value)
-        if value not in computed and value not in found.reads and placed is not None:
+        if value in world.drawn:
+            found.reads[value] = world.drawn[value]
+        elif value not in computed and value not in found.reads and placed is not None:
             found.reads[value] = world.storage(placed)
     return found
 

@@ -44,13 +44,19 @@ def apply_body(
     unifier = Unifier(ctx, frame, f"`{defined.name}`")
     _bind_tensors(ctx, frame, unifier, layer, tensors, span)
     if defined.kind == "metric":
-        return fold.applied(ctx, defined.name, _given(_run(ctx, definition, frame, unifier, hint)), frame, span)
+        outer, ctx.in_metric = ctx.in_metric, True
+        try:
+            result = _given(_run(ctx, definition, frame, unifier, hint))
+        finally:
+            ctx.in_metric = outer
+        return fold.applied(ctx, defined.name, result, frame, span)
     if not makes_layer:
         return _given(_run(ctx, definition, frame, unifier, hint))
     ctx.applications.append([])
     before = set(ctx.parameters)
     try:
-        results = _run(ctx, definition, frame, unifier, hint)
+        with ctx.applying(path):
+            results = _run(ctx, definition, frame, unifier, hint)
     finally:
         children = ctx.applications.pop()
     layer.inner = {name: bound.value for name, bound in frame.names.items() if _is_layer(bound.value)}

@@ -7,6 +7,7 @@ expression), `apply` (a layer or function to tensors) and `run` (a block) are bo
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -78,6 +79,8 @@ class Elaboration(ABC):
     outputs:      the results of the model.
     slots:        of the optimizer under way; `counter` is its step.
     named:        what a variable of a user's file holds, with its name.
+    stream:       the layer and the application of it that draws belong to; `draws` so many it has made, `entered` how
+                  often the layer at a path has been applied.
     """
 
     reporter: Reporter
@@ -103,7 +106,10 @@ class Elaboration(ABC):
     weight: Tensor | None = None  # of each sample, in a training
     slices: list[Tensor] = field(default_factory=list)  # of the comprehensions over tensors under way
     is_fixed: bool = False  # within `stop_gradient(layer)`
+    in_metric: bool = False
+    stream: str = ""
     draws: int = 0
+    entered: Counter[tuple[str, ...]] = field(default_factory=Counter)
     failed: bool = False  # something was reported that no exception carries any further
     steps: int = 0
     operations: int = 0
@@ -188,6 +194,17 @@ class Elaboration(ABC):
             yield
         finally:
             self.builder, self.scope, self.in_initializer, self.draws = before
+
+    @contextmanager
+    def applying(self, path: tuple[str, ...]) -> Iterator[None]:
+        """Inside, draws are those of one more application of the layer at `path`."""
+        before = self.stream, self.draws
+        self.entered[path] += 1
+        self.stream, self.draws = f"{'.'.join(path)}/{self.entered[path]}", 0
+        try:
+            yield
+        finally:
+            self.stream, self.draws = before
 
     def fail(
         self,

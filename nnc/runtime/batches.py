@@ -17,7 +17,8 @@ from torch import Tensor
 from nnc.runtime.accumulators import size_of
 from nnc.runtime.arena import ELEMENTS, Arena, Guards, strided
 from nnc.runtime.data import Data
-from nnc.runtime.declarations import Accumulator, Port, Step, cdiv
+from nnc.runtime.declarations import Accumulator, Draw, Port, Step, cdiv
+from nnc.runtime.draws import DrawnRows
 from nnc.runtime.store import Store
 
 SEGMENT = 512  # batches whose namespaces and rows are made at once, on the torch path
@@ -33,6 +34,7 @@ class Setting:
     accumulators: tuple[Accumulator, ...]
     results: tuple[Port, ...]  # to be filled: none but in prediction
     seed: int
+    kind: int  # 0 in training, 1 in evaluation, 2 in prediction
     device: torch.device
     guards: Guards | None
     stop: list[int] = field(default_factory=list)  # holds something when the run is to stop after this batch
@@ -47,18 +49,25 @@ class Batches(Protocol):
     sums: Tensor
     outputs: dict[str, Tensor]
 
-    def begin(self, order: Tensor | None, first: int, step: int) -> None:
-        """Start at batch `first` of an epoch in that order, None being the data's; `step` is the first batch's."""
+    def begin(self, order: Tensor | None, first: int, step: int, number: int) -> None:
+        """Start at batch `first` of an epoch in that order, None being the data's; `step` is the first batch's,
+        `number` that of the pass over the data, which random draws are keyed by."""
 
     def run(self, first: int, last: int, deadline: float) -> int:
         """Run batches first .. last - 1; return the next one's number, which is less than `last` only when the
         deadline (of perf_counter) passed, the run is to stop, or the loss was seen to be no finite number."""
 
 
-def _batches_at_once(source: Mapping[str, Tensor], batch: int) -> int:
-    """How many batches of shuffled rows are gathered together."""
-    row = sum(array[0].numel() * array.element_size() for array in source.values())
+def _batches_at_once(source: Mapping[str, Tensor], draws: Sequence[DrawnRows], batch: int) -> int:
+    """How many batches of shuffled rows, and of random numbers, are gathered together."""
+    row = sum(array[0].numel() * array.element_size() for array in source.values()) + sum(4 * d.size for d in draws)
     return min(SEGMENT, max(1, GATHERED // (row * batch)))
+
+
+def _held_draws(draw: Draw, rows: int, device: torch.device) -> Tensor:
+    """Memory for the random numbers of a segment."""
+    is_bool = draw.distribution == "bernoulli" and draw.values is None
+    return torch.empty((rows, *draw.shape), dtype=torch.bool if is_bool else torch.float32, device=device)
 
 
 def make_sums(setting: Setting) -> Tensor:
@@ -97,7 +106,8 @@ class TorchBatches:
         device = setting.device
         self._device = device
         self._source = {name: array.to(device) for name, array in {**data.arrays, "weight": data.weight}.items()}
-        self._each = _batches_at_once(self._source, batch) if shuffled else SEGMENT
+        self._draws = [DrawnRows(draw, data.samples, setting.seed, setting.kind) for draw in step.draws]
+        self._each = _batches_at_once(self._source, self._draws, batch) if shuffled or step.draws else SEGMENT
         self._segments = cdiv(self.count, self._each)
         self._copies = shuffled or self._segments > 1
         rows = min(data.samples, self._each * batch)
@@ -117,6 +127,7 @@ class TorchBatches:
                 for name, output in self.outputs.items()
             }
         )
+        self._drawn = {each.draw.name: _held_draws(each.draw, rows, device) for each in self._draws}
         self._order: Tensor | None = None
         self._segment = -1
         self._step = 1
@@ -130,7 +141,7 @@ class TorchBatches:
         arena = Arena(step.arena, self.batch, setting.device, setting.guards)
         common: dict[str, Any] = {**setting.store.namespace(), "batch": self.batch, "sums": self.sums, "step": 1.0}
         by_count: dict[int, dict[str, Any]] = {}
-        rows_of = {**self._held, **self._results}
+        rows_of = {**self._held, **self._results, **self._drawn}
         moving = set(rows_of)  # what lies elsewhere for each batch; all else is bound once for each size
         for view in step.views:
             if view.of in moving:
@@ -151,17 +162,22 @@ class TorchBatches:
         tail = self.samples - (self.count - 1) * self.batch
         self._tail = self._bound[-1] if self._segments == 1 else namespace(self._tail_place * self.batch, tail)
 
-    def begin(self, order: Tensor | None, first: int, step: int) -> None:
+    def begin(self, order: Tensor | None, first: int, step: int, number: int) -> None:
         self._order, self._segment = None if order is None else order.to(self._device), -1
         self._first, self._step = first, step
+        for each in self._draws:
+            each.begin(number)
 
     def _load(self, segment: int) -> None:
-        """Gather a segment's rows; nothing to do where the namespaces look at the data themselves."""
+        """Gather a segment's rows, where the namespaces do not look at the data themselves, and its random numbers."""
         self._segment = segment
-        if not self._copies:
-            return
         start = segment * self._each * self.batch
         end = min(self.samples, start + self._each * self.batch)
+        for each in self._draws:
+            rows = None if self._order is None else self._order[start:end].cpu()
+            each.fill(start, rows, self._drawn[each.draw.name][: end - start])
+        if not self._copies:
+            return
         for name, array in self._source.items():
             held = self._held[name][: end - start]
             if self._order is None:
@@ -271,11 +287,11 @@ class TritonBatches:
 
         return restore
 
-    def begin(self, order: Tensor | None, first: int, step: int) -> None:
+    def begin(self, order: Tensor | None, first: int, step: int, number: int) -> None:
         self._order.copy_(self._identity if order is None else order)
         cursor = first * self.batch
         numbers = [step, cursor, min(self.batch, self.samples - cursor), self.batch, self.samples]
-        self._control.copy_(torch.tensor([*numbers, self._setting.seed, 0, 0]))
+        self._control.copy_(torch.tensor([*numbers, self._setting.seed, number, self._setting.kind]))
 
     def run(self, first: int, last: int, deadline: float) -> int:
         following: int = self._player.run(first, last, deadline, self.sums, self._setting.stop)

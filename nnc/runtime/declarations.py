@@ -140,12 +140,29 @@ class Launch:
 
 
 @dataclass(frozen=True, slots=True)
+class Draw:
+    """Random numbers that a step of the torch path is given: `shape` of them for each sample, from the stream `key`.
+
+    distribution, numbers: "uniform" low, high; "normal" mean, stddev; "bernoulli" p; "gamma" alpha, beta.
+    values: what false and true of a "bernoulli" stand for, in float32; without them it is bool.
+    """
+
+    name: str
+    distribution: str
+    shape: tuple[int, ...]
+    key: int
+    numbers: tuple[float, ...]
+    values: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """A step and the memory that it works in."""
 
     function: Callable[[Any], Any]
     arena: tuple[Buffer, ...] = ()
     views: tuple[View, ...] = ()
+    draws: tuple[Draw, ...] = ()
 
 
 ELEMENT_BYTES = {"f32": 4, "f64": 8, "bf16": 2, "f16": 2, "i32": 4, "i64": 8, "u8": 1, "bool": 1}

@@ -28,6 +28,8 @@ class Place:
 
     step: int = 0  # steps taken, ever
     epochs: int = 0  # epochs finished, ever: with the seed, this is the next order's key
+    passes: int = 0  # epochs and single batches trained on, ever: random draws are keyed by it
+    looks: int = 0  # evaluations and predictions, ever: the same for draws outside of training
     epoch: int = 0  # the epoch of the run under way, or to come
     batch: int = 0  # how many of its batches were taken
     run: dict[str, Any] = field(default_factory=dict)  # what must be the same to go on within an epoch
@@ -126,7 +128,7 @@ class Loop:
             clear(batches.sums, model.accumulators)
         model.running = batches.sums
         place.epoch = epoch
-        batches.begin(order, first, place.step + 1)
+        batches.begin(order, first, place.step + 1, place.passes)
         self._train(run, epoch, first)
         logs = self.means(batches)
         self._check(logs, run, epoch, place.step)
@@ -135,7 +137,8 @@ class Loop:
             found = self.evaluate(validation.batches, validation.steps)
             logs |= {f"val_{name}": value for name, value in found.items()}
         taken = place.batch
-        place.epochs, place.epoch, place.batch = place.epochs + 1, epoch + 1, 0
+        place.epochs, place.passes = place.epochs + 1, place.passes + 1
+        place.epoch, place.batch = epoch + 1, 0
         model.running = None
         self._progress.end(taken, logs)
         history.on_epoch_end(epoch, logs)
@@ -207,7 +210,9 @@ class Loop:
         call = self._callbacks.call
         has_hooks = self._callbacks.has_batches(kind)
         call(f"on_{kind}_begin")
-        batches.begin(None, 0, self._model.place.step + 1)
+        place = self._model.place
+        batches.begin(None, 0, place.step + 1, place.looks)
+        place.looks += 1
         if shows:
             self._progress.begin(steps)
         following = 0

@@ -208,8 +208,9 @@ class Model:
         data = arguments.data_of(self.inputs, self.targets, x, y, sample_weight, class_weight)
         self.store.adapt(data.arrays)
         batches = self._single("train", data)
-        batches.begin(None, 0, self.place.step + 1)
+        batches.begin(None, 0, self.place.step + 1, self.place.passes)
         self.place.step += batches.run(0, 1, FOREVER)
+        self.place.passes += 1
         return self._loop().means(batches)
 
     def gradients(
@@ -221,7 +222,7 @@ class Model:
         kept = self.store.snapshot()
         try:
             self.store.adapt(data.arrays)
-            batches.begin(None, 0, self.place.step + 1)
+            batches.begin(None, 0, self.place.step + 1, self.place.passes)
             batches.run(0, 1, FOREVER)
             return {path: view.cpu().numpy().copy() for path, view in self.store.views("gradient").items()}
         finally:
@@ -319,6 +320,10 @@ class Model:
         clear(kept[1].sums, self.accumulators)
         return kept[1]
 
+    def forget_batches(self) -> None:
+        """Let go of kept batches, which hold the seed that they were made with."""
+        self._kept.clear()
+
     def _batches(self, kind: str, data: Data, batch: int, shuffled: bool = False) -> Batches:
         """The module's step of that kind over that data."""
         step = self.steps[self.backend].get(kind)
@@ -331,7 +336,10 @@ class Model:
                 "call fit, or load a checkpoint, first"
             )
         outputs = self.results if kind == "predict" else ()
-        setting = Setting(self.store, self.accumulators, outputs, self.seed, self.device, self.guards, self._stop)
+        place = ("train", "evaluate", "predict").index(kind)
+        setting = Setting(
+            self.store, self.accumulators, outputs, self.seed, place, self.device, self.guards, self._stop
+        )
         if self.backend == "torch":
             return TorchBatches(setting, step, data, batch, shuffled)
         count = -(-data.samples // batch)

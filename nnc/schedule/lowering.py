@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from nnc.schedule import fills, ordered, views
+from nnc.schedule import draws, fills, ordered, views
 from nnc.schedule.index import Index, Looked, Variable, add, constant, flatten, variable
 from nnc.schedule.kernel import Buffer, Kernel, Size, Space
 from nnc.schedule.naming import readable
@@ -118,6 +118,8 @@ class Lowering:
                 return views.lower(self, op, at, conditions)
             case Kind.INDEX:
                 return self._index(op, at, conditions)
+            case Kind.RANDOM if value.type.batched:
+                return draws.lower(self, op, at)
             case _:
                 raise Unsupported(op)
 
@@ -277,14 +279,8 @@ class Lowering:
         the place is itself a variable of the tile."""
         here = self.coordinate(place)
         ends = {v: 0.0 for v in here.dims if v.padded and place == variable(v)}
-        same: Node = Apply(
-            self.union(here, index),
-            f"is_{index.hint}",
-            "bool",
-            ends,
-            "{0} == {1}",
-            (here, index),
-        )
+        hint = f"is_{index.hint}"
+        same: Node = Apply(self.union(here, index), hint, "bool", ends, "{0} == {1}", (here, index))
         same = self.shared(("is", index, place), same)
         zero = Constant((), "", value.type.element, {}, 0.0)
         beyond = ends | {v: 0.0 for v, fill in then.fills.items() if fill == 0.0}

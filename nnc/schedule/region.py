@@ -100,6 +100,19 @@ class Apply(Node):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Draw(Node):
+    """An element of a draw: of the stream `key`, for the sample at row `sample` of the data set, its element `place` of
+    `size`. numbers: what the distribution takes."""
+
+    distribution: str = ""
+    numbers: tuple[float, ...] = ()
+    key: int = 0
+    size: int = 1
+    sample: Index = _START
+    place: Index = _START
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Inside(Node):
     """The truth of conditions; `padding`: and of being within the ends of these variables."""
 

@@ -11,12 +11,19 @@ from nnc.tensor.ir import Function
 from nnc.tensor.primitives import TABLE
 from nnc.tensor.primitives.control import run_function
 from nnc.tensor.primitives.primitive import Array, dtype_of, full_shape
+from nnc.tensor.streams import FIRST, Streams
 
 
-def evaluate(function: Function, arguments: Sequence[Array], batch: int) -> list[Array]:
+def evaluate(
+    function: Function,
+    arguments: Sequence[Array],
+    batch: int,
+    streams: Streams = FIRST,
+) -> list[Array]:
     """The results of `function`.
 
     arguments: an array a parameter, in order; one of a per-sample parameter carries a leading axis of `batch` samples.
+    streams: what draws are made of: seed, pass, and the samples' rows in the data set.
     Floats are computed in float64 whatever their element type, integers in int64. Raises ValueError for a wrong shape.
     """
     arrays = []
@@ -27,4 +34,5 @@ def evaluate(function: Function, arguments: Sequence[Array], batch: int) -> list
             raise ValueError(f"{parameter.hint}: expected an array of shape {expected}, found {array.shape}")
         arrays.append(array)
     with np.errstate(all="ignore"):
-        return list(run_function(function, [parameter.type for parameter in function.parameters], arrays, TABLE, batch))
+        types = [parameter.type for parameter in function.parameters]
+        return list(run_function(function, types, arrays, TABLE, batch, streams))

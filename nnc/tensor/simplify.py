@@ -107,6 +107,10 @@ class _Simplifier(Builder, Rewriter):
     def used_once(self, value: Value) -> bool:
         return value in self._single
 
+    def existing(self, primitive: str, *args: Value) -> Value | None:
+        found = self._seen.get(_key(primitive, args, (), None))
+        return found[0] if found is not None else None
+
     def ops(
         self, primitive: str, *args: Value, hint: str = "", body: Function | None = None, **attributes: Attribute
     ) -> tuple[Value, ...]:

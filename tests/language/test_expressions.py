@@ -119,7 +119,9 @@ layer both(x: float[...]) -> (first, second: float[...]) {
         ("y = x + exp()", ["E0210"]),
         ("y = x(3)", ["E0407"]),
         ("y = x.first", ["E0306"]),
-        ("y = x + uniform([3])", ["E0901"]),
+        ("y = x + uniform([1], 1, 0)", ["E0207"]),
+        ("y = x * float(bernoulli([1], x))", ["E0404"]),
+        ("y = x + gamma([1], 0)", ["E0207"]),
         ("y = ctc(x)", ["E0901"]),
     ],
 )

@@ -138,6 +138,12 @@ LAYERS: dict[str, list[Row]] = {
         ),
         layer("a |> GroupNormalization(1)", lambda: layers.GroupNormalization(1, **D), "float[4]"),
     ],
+    # Outside of training, where nothing is drawn; test_noise.py has the rest.
+    "Dropout": [layer("a |> Dropout(0.4)", lambda: layers.Dropout(0.4, **D), "float[3, 7]")],
+    "GaussianNoise": [layer("a |> GaussianNoise(0.4)", lambda: layers.GaussianNoise(0.4, **D), "float[3, 7]")],
+    "GaussianDropout": [layer("a |> GaussianDropout(0.4)", lambda: layers.GaussianDropout(0.4, **D), "float[7]")],
+    "AlphaDropout": [layer("a |> AlphaDropout(0.4)", lambda: layers.AlphaDropout(0.4, **D), "float[3, 7]")],
+    "SpatialDropout1D": [layer("a |> SpatialDropout1D(0.4)", lambda: layers.SpatialDropout1D(0.4, **D), "float[3, 7]")],
     "CategoryEncoding": [
         Row(
             f'a |> CategoryEncoding(5, "{mode}")',

@@ -270,7 +270,7 @@ def test_pointwise_rows(name: str) -> None:
 def test_what_no_kernel_computes_says_so() -> None:
     made = Build()
     x, b = made.parameter(F(3), "x"), made.b
-    made.give(b.mul(x, b.op("convert", b.op("bernoulli", shape=(3,), batched=True, p=0.5), element="f32")))
+    made.give(b.mul(x, b.op("convert", b.op("bernoulli", shape=(3,), batched=False, p=0.5), element="f32")))
     with pytest.raises(Unsupported, match="`bernoulli` cannot be compiled"):
         compare(made.program())
 

@@ -25,6 +25,7 @@ ELSEWHERE = {
     "uniform": "test_random.py",
     "normal": "test_random.py",
     "bernoulli": "test_random.py",
+    "gamma": "test_random.py",
 }
 
 EACH = [pytest.param(name, case, id=f"{name}-{n}") for name, row in ROWS.items() for n, case in enumerate(row.cases)]

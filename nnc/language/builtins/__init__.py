@@ -32,5 +32,5 @@ _FAMILIES = (
 BUILTINS: dict[str, Builtin] = {builtin.name: builtin for family in _FAMILIES for builtin in family}
 
 # Names of the language's reference that this compiler does not know yet.
-_PENDING = """einsum convolve window_max window_sum resize attention ctc gamma mask lengths ragged batch row"""
+_PENDING = """einsum convolve window_max window_sum resize attention ctc mask lengths ragged batch row"""
 PENDING = frozenset(_PENDING.split())

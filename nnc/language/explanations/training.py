@@ -147,6 +147,14 @@ TABLE: tuple[Explanation, ...] = (
         "model Net(x: float[8]) -> y: float[4] {\n    y = x |> Dense(4)\n}\n\n"
         "train Net {\n    target goal: float[4]\n    loss = mean_squared_error(y, goal)\n    optimizer = SGD\n}\n",
     ),
+    _metric(
+        "E0525",
+        "a draw where nothing is drawn",
+        "A random draw belongs to a sample in a layer, in the model or in the train block. A metric measures and an "
+        "optimizer updates: both give the same for the same.",
+        "    state total = 0\n    total' = total + y_pred * y_true * uniform([])\n    result = total'\n",
+        "    state total = 0\n    total' = total + y_pred * y_true\n    result = total'\n",
+    ),
     Explanation(
         "W0502",
         "a crossentropy of something that is no probability",

@@ -10,6 +10,7 @@ from nnc.tensor.primitives import (
     indexing,
     ordering,
     products,
+    random,
     reductions,
     sources,
     views,
@@ -27,6 +28,7 @@ _FAMILIES = (
     ordering.ROWS,
     indexing.ROWS,
     sources.ROWS,
+    random.ROWS,
     control.ROWS,
 )
 

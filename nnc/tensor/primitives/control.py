@@ -17,6 +17,7 @@ import numpy as np
 
 from nnc.tensor.ir import Function, Op, Value
 from nnc.tensor.primitives.primitive import REQUIRED, Array, Call, Kind, Primitive
+from nnc.tensor.streams import FIRST, Streams
 from nnc.tensor.types import TensorType, TypeMismatch, broadcast_shapes
 
 
@@ -44,12 +45,13 @@ def run_function(
     arrays: Sequence[Array],
     table: Mapping[str, Primitive],
     batch: int,
+    streams: Streams = FIRST,
 ) -> tuple[Array, ...]:
     """The results of a function in NumPy for parameters of `types`."""
     known = dict(zip(function.parameters, zip(types, arrays, strict=True), strict=True))
     for op in function.ops:
         operands = [known[arg] for arg in op.args]
-        call = op_call(op, [type for type, _ in operands], table, batch)
+        call = replace(op_call(op, [type for type, _ in operands], table, batch), streams=streams)
         results = table[op.primitive].run(call, [array for _, array in operands])
         known.update(zip(op.results, zip(call.results, results, strict=True), strict=True))
     return tuple(known[value][1] for value in function.results)
@@ -91,6 +93,7 @@ def _reference(call: Call, *arrays: Array) -> tuple[Array, ...]:
             [arrays[place] for place in places],
             call.table,
             call.batch,
+            call.streams,
         )
         for places in _runs(call)
     ]

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from nnc.tensor.expressions import Expressions
 from nnc.tensor.ir import Attribute, Function, Op, Value
+from nnc.tensor.streams import FIRST, Streams
 from nnc.tensor.types import TensorType
 
 Array: TypeAlias = NDArray[Any]
@@ -50,7 +51,8 @@ REQUIRED = Required.REQUIRED
 class Call:
     """A use of a primitive: what its row's functions are asked about.
 
-    results and batch (the number of samples) are known to `reference` and `flops` only; `table` is there for bodies.
+    results and batch (the number of samples) are known to `reference` and `flops` only, streams (what is drawn) to
+    `reference`; `table` is there for bodies.
     """
 
     symbol: str
@@ -60,6 +62,7 @@ class Call:
     table: Mapping[str, Primitive] = field(default_factory=dict)
     results: tuple[TensorType, ...] = ()
     batch: int = 1
+    streams: Streams = FIRST
 
     @property
     def batched(self) -> bool:

@@ -33,6 +33,10 @@ class Rewriter(Expressions):
     def used_once(self, value: Value) -> bool:
         """Whether the value stood in the program before this round, and was read once."""
 
+    @abstractmethod
+    def existing(self, primitive: str, *args: Value) -> Value | None:
+        """What an op without attributes gives that the program has already, before the op that is being rewritten."""
+
 
 @dataclass(frozen=True, slots=True)
 class Variable:

@@ -112,8 +112,35 @@ def truth_as_number(s: Rewriter, op: Op) -> Value | None:
     return s.op("convert", condition, element=op.result.type.element)
 
 
+def _kept_factor(s: Rewriter, value: Value) -> float | None:
+    """c, where a value is chosen between 0 and a number c of at least 1."""
+    op = s.producer(value)
+    if op is None or op.primitive != "where":
+        return None
+    numbers = [s.number(arg) for arg in op.args[1:]]
+    plain = sorted(float(number) for number in numbers if number is not None)
+    return plain[1] if len(plain) == 2 and plain[0] == 0 and plain[1] >= 1 else None
+
+
+def kept_units(s: Rewriter, op: Op) -> Value | None:
+    """where(h > 0, g m, 0) -> where(h m > 0, g c, 0), where m is 0 or c and h m is there already: of a layer whose
+    units are dropped only what the next one reads need be kept, and it tells which were."""
+    above, product = s.producer(op.args[0]), s.producer(op.args[1])
+    if above is None or product is None or (above.primitive, product.primitive) != ("gt", "mul"):
+        return None
+    h, zero = above.args
+    if s.number(zero) != 0 or s.number(op.args[2]) != 0:
+        return None
+    for g, factor in (product.args, product.args[::-1]):
+        kept = _kept_factor(s, factor)
+        dropped = s.existing("mul", h, factor)
+        if kept is not None and dropped is not None and dropped.type == h.type:
+            return s.op("where", s.op("gt", dropped, zero), s.mul(g, kept), op.args[2])
+    return None
+
+
 SCALAR_RULES = {
-    "where": (truth_as_number,),
+    "where": (truth_as_number, kept_units),
     "log": (log_of_quotient, log_of_product, log_of_moved),
     "div": (division_by_power_of_two,),
 }
