@@ -87,10 +87,10 @@ def test_an_update_that_moves_padding_is_known() -> None:
 def test_initializers_as_text() -> None:
     initializer = Starts().text
     b = Builder("initial")
-    drawn = b.op("uniform", shape=(3, 5), low=-0.5, high=0.5, place=0)
+    drawn = b.op("uniform", shape=(3, 5), low=-0.5, high=0.5, key=0)
     assert initializer(b.finish([drawn])) == "lambda random: random.uniform((3, 5), -0.5, 0.5)"
     b = Builder("initial")
-    scaled = b.mul(b.op("normal", shape=(3,), mean=0.0, stddev=2.0, place=0), 0.25)
+    scaled = b.mul(b.op("normal", shape=(3,), mean=0.0, stddev=2.0, key=0), 0.25)
     assert initializer(b.finish([scaled])) == "lambda random: random.normal((3,), 0.0, 2.0) * 0.25"
     b = Builder("initial")
     full = b.op("broadcast", b.constant(1.5), shape=(4, 2), batched=False)

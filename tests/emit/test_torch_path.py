@@ -300,8 +300,16 @@ def test_the_same_text_each_time() -> None:
     assert (first.calls, first.views) == (again.calls, again.views)
 
 
-def test_random_draws_are_refused() -> None:
+def test_draws_are_the_runtimes() -> None:
+    """A step reads what is drawn; of a truth that chooses between two numbers, the numbers."""
     b = Builder("draw")
-    program = program_of(b.finish([b.op("uniform", shape=(2,), batched=True)]))
-    with pytest.raises(NotImplementedError, match="`uniform` within a step has no torch lowering"):
-        lower(one_kernel(program))
+    x = b.parameter(TensorType("f32", (2,), True), "x")
+    kept = b.op("bernoulli", shape=(2,), batched=True, p=0.5, key=3, hint="kept")
+    scaled = b.mul(x, b.op("where", kept, b.constant(2.0), b.constant(0.0), hint="scale"))
+    even = b.op("uniform", shape=(2,), batched=True, key=4, hint="even")
+    step = lower(one_kernel(program_of(b.finish([b.add(scaled, even)]))))
+    numbers, truths = step.draws
+    assert (numbers.name, numbers.distribution, numbers.key, numbers.values) == ("scale", "bernoulli", 3, (0.0, 2.0))
+    assert (truths.name, truths.distribution, truths.key, truths.values) == ("even", "uniform", 4, None)
+    assert "v.scale" in step.calls[0]
+    assert "v.even" in step.calls[0]
