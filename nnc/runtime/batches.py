@@ -24,6 +24,7 @@ from nnc.runtime.store import Store
 SEGMENT = 512  # batches whose namespaces and rows are made at once, on the torch path
 GATHERED = 1 << 22  # bytes of rows gathered at once, if that is more than a batch: they stay in a processor's cache
 FOREVER = math.inf
+KINDS = ("train", "evaluate", "predict")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class Setting:
     accumulators: tuple[Accumulator, ...]
     results: tuple[Port, ...]  # to be filled: none but in prediction
     seed: int
-    kind: int  # 0 in training, 1 in evaluation, 2 in prediction
+    kind: str  # one of KINDS
     device: torch.device
     guards: Guards | None
     stop: list[int] = field(default_factory=list)  # holds something when the run is to stop after this batch
@@ -106,7 +107,7 @@ class TorchBatches:
         device = setting.device
         self._device = device
         self._source = {name: array.to(device) for name, array in {**data.arrays, "weight": data.weight}.items()}
-        self._draws = [DrawnRows(draw, data.samples, setting.seed, setting.kind) for draw in step.draws]
+        self._draws = [DrawnRows(draw, data.samples, setting.seed, KINDS.index(setting.kind)) for draw in step.draws]
         self._each = _batches_at_once(self._source, self._draws, batch) if shuffled or step.draws else SEGMENT
         self._segments = cdiv(self.count, self._each)
         self._copies = shuffled or self._segments > 1
@@ -291,7 +292,7 @@ class TritonBatches:
         self._order.copy_(self._identity if order is None else order)
         cursor = first * self.batch
         numbers = [step, cursor, min(self.batch, self.samples - cursor), self.batch, self.samples]
-        self._control.copy_(torch.tensor([*numbers, self._setting.seed, number, self._setting.kind]))
+        self._control.copy_(torch.tensor([*numbers, self._setting.seed, number, KINDS.index(self._setting.kind)]))
 
     def run(self, first: int, last: int, deadline: float) -> int:
         following: int = self._player.run(first, last, deadline, self.sums, self._setting.stop)

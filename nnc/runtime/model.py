@@ -74,7 +74,7 @@ class Model:
         self.store.allocate(self.size, self.device, self.guards)
         self.store.initialize(self.seed)
         self._stop: list[int] = []
-        self._kept: dict[str, tuple[Data, Batches]] = {}  # of the last single batch of each kind
+        self.kept: dict[str, tuple[Data, Batches]] = {}  # of the last single batch of each kind
 
     # ------------------------------------------------------------------------------------------ weights
 
@@ -309,20 +309,16 @@ class Model:
 
     def _single(self, kind: str, data: Data) -> Batches:
         """Batches of one batch, kept, that one of the same size can be copied in; their sums are cleared."""
-        kept = self._kept.get(kind)
+        kept = self.kept.get(kind)
         if kept is None or kept[0].samples != data.samples or self.backend != "torch":
             owned = Data({k: v.clone() for k, v in data.arrays.items()}, data.weight.clone(), data.samples)
-            kept = self._kept[kind] = (owned, self._batches(kind, owned, data.samples))
+            kept = self.kept[kind] = (owned, self._batches(kind, owned, data.samples))
         else:
             for name, array in data.arrays.items():
                 kept[0].arrays[name].copy_(array)
             kept[0].weight.copy_(data.weight)
         clear(kept[1].sums, self.accumulators)
         return kept[1]
-
-    def forget_batches(self) -> None:
-        """Let go of kept batches, which hold the seed that they were made with."""
-        self._kept.clear()
 
     def _batches(self, kind: str, data: Data, batch: int, shuffled: bool = False) -> Batches:
         """The module's step of that kind over that data."""
@@ -336,10 +332,7 @@ class Model:
                 "call fit, or load a checkpoint, first"
             )
         outputs = self.results if kind == "predict" else ()
-        place = ("train", "evaluate", "predict").index(kind)
-        setting = Setting(
-            self.store, self.accumulators, outputs, self.seed, place, self.device, self.guards, self._stop
-        )
+        setting = Setting(self.store, self.accumulators, outputs, self.seed, kind, self.device, self.guards, self._stop)
         if self.backend == "torch":
             return TorchBatches(setting, step, data, batch, shuffled)
         count = -(-data.samples // batch)

@@ -55,7 +55,7 @@ def load(model: "Model", path: str | Path, weights_only: bool = False) -> None:
         for name, value in about["place"].items():
             setattr(model.place, name, value)
         model.seed = int(about["seed"])
-        model.forget_batches()
+        model.kept.clear()  # they hold the seed that they were made with
         model.running = None
         model.history = History()
         model.history.history = about["history"]["history"]

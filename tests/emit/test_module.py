@@ -101,7 +101,7 @@ def test_what_is_drawn_and_read_twice_is_drawn_once() -> None:
     starts = Starts()
     for shape, name in ((3, "initial"), (4, "initial_2"), (3, "initial")):
         b = Builder("initial")
-        drawn = b.op("normal", shape=(shape,), mean=0.0, stddev=1.0, place=0)
+        drawn = b.op("normal", shape=(shape,), mean=0.0, stddev=1.0, key=0)
         assert starts.text(b.finish([b.where(b.gt(drawn, 0), drawn, 0.5)])) == name
     (first, _) = starts.blocks
     assert first == [
