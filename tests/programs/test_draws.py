@@ -253,3 +253,18 @@ def test_resumed_is_uninterrupted(step: int, tmp_path: Path) -> None:
     for model in (resumed, whole):
         model.train_on_batch(*data())
     assert same(weights(resumed), weights(whole))
+
+
+def test_slices_draw_apart() -> None:
+    text = """
+layer Noisy(x: float[D]) -> y {
+    y = x + uniform(shape(x))
+}
+model Net(x: float[5, 3]) -> y {
+    noisy = Noisy()
+    y = [each |> noisy for each in x]
+}
+"""
+    found = built(text)(device="cpu", seed=SEED).predict(np.zeros((2, 5, 3), "f4"), verbose=0)
+    assert found.shape == (2, 5, 3)
+    assert len(np.unique(found)) == 30

@@ -108,7 +108,8 @@ def test_what_does_not_depend_on_the_slice_is_computed_once() -> None:
 @pytest.mark.parametrize("name", sorted(name for name, row in TABLE.items() if row.kind is Kind.RANDOM))
 def test_draws_are_made_anew_for_each_slice(name: str) -> None:
     case = next(case for case in ROWS[name].cases if not case.types) if name in ROWS else None
-    attributes = case.attributes if case is not None else {"shape": (2,)} | ({"p": 0.5} if name == "bernoulli" else {})
+    needed = {"bernoulli": {"p": 0.5}, "gamma": {"alpha": 2.0}}.get(name, {})
+    attributes = case.attributes if case is not None else {"shape": (2,), **needed}
     b = Builder("drawn")
     over, slice = two(b, ROWS["add"].cases[0].types[0])
     mark = b.mark
