@@ -3,21 +3,30 @@ accumulators are folded with them; and, once a step, the place in the epoch move
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 from nnc.emit import describe
 from nnc.emit.expression import fill
+from nnc.emit.fold import NAMES, WIDEST, filled, fold_moments, fold_places
 from nnc.emit.kernels import KernelText
 from nnc.emit.tidy import broken, docstring_lines, signature_lines
 from nnc.emit.tile import TilePrinter
-from nnc.schedule.kernel import Buffer, Kernel, Size, Space, Write
+from nnc.schedule.kernel import Buffer, Extent, Kernel, Size, Space, Write
 from nnc.schedule.lowering import Lowering
 from nnc.schedule.tiles import power
 
-WIDEST = 1024  # columns of partials that one program folds
 _EXTREME = "tl.{name}imum({0}, {1}, propagate_nan=tl.PropagateNan.ALL)"
-_TWO = {"sum": "{0} + {1}", "max": _EXTREME.replace("{name}", "max"), "min": _EXTREME.replace("{name}", "min")}
-_START = {"sum": "0.0", "max": 'float("-inf")', "min": 'float("inf")'}
+_MAXIMUM, _MINIMUM = _EXTREME.replace("{name}", "max"), _EXTREME.replace("{name}", "min")
+_TWO = {
+    "sum": "{0} + {1}",
+    "prod": "{0} * {1}",
+    "max": _MAXIMUM,
+    "min": _MINIMUM,
+    "any": _MAXIMUM,
+    "all": _MINIMUM,
+}
+_START = {"sum": 0, "prod": 1, "max": -math.inf, "min": math.inf, "any": 0, "all": 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,28 +62,20 @@ def runs(writes: list[Write]) -> list[Run]:
 def finish_text(kernel: Kernel, advances: bool, training: bool) -> KernelText:
     """advances: the step's last finish, which moves on to the next batch."""
     printer = TilePrinter({})
-    printer.names.reserve("n", "tile", "tiles")
+    printer.names.reserve(*NAMES)
     groups: dict[tuple[str, str], list[Write]] = {}
     for write in kernel.writes:
         if write.fold is not None and write.partials is not None:
             groups.setdefault((write.partials.name, write.fold), []).append(write)
-    arguments: dict[str, str] = {}
-    extra: list[str] = []
+    arguments: dict[str, str] = {}  # how many tiles there are, and the name of that number
     body: list[str] = []
     widest = 1
-    for number, ((_, fold), writes) in enumerate(groups.items()):
-        tiles = "tiles" if number == 0 else f"tiles_{number + 1}"
+    for (_, fold), writes in groups.items():
         partials = writes[0].partials
         assert partials is not None
-        count = partials.shape[0]
-        if isinstance(count, Size):
-            capacity = "v.batch" if count.each == 1 else f"v.batch * {count.each}"
-            arguments[tiles] = f"cdiv({capacity}, {count.per})"
-            extra.append(tiles)
-        else:
-            arguments[tiles] = str(count)
-            extra.append(tiles)
-        lines, blocks = _fold(printer, partials, fold, writes, tiles)
+        tiles = _tiles(partials.shape[0], arguments)
+        fold_text = {"variance": fold_moments, "argmax": fold_places, "argmin": fold_places}.get(fold, _fold)
+        lines, blocks = fold_text(printer, partials, fold, writes, tiles)
         widest = max(widest, blocks)
         body += lines
     scalars = [write for write in kernel.writes if write.fold is None]
@@ -83,12 +84,20 @@ def finish_text(kernel: Kernel, advances: bool, training: bool) -> KernelText:
         single += _advance(printer, training)
     if widest > 1 and single:
         single = ["if tl.program_id(0) == 0:", *(f"    {line}" for line in single)]
-    signature = signature_lines(kernel.name, [*printer.parameters, *extra])
+    signature = signature_lines(kernel.name, [*printer.parameters, *arguments.values()])
     doc = docstring_lines(_docstring(kernel, advances))
     lines = [part for line in [*body, *single] for part in broken(f"    {line}")]
     text = "\n".join(["@triton.jit", *signature, *doc, *lines]) + "\n"
-    values = (*printer.parameters.values(), *(arguments[name] for name in extra))
+    values = (*printer.parameters.values(), *arguments)
     return KernelText(kernel.name, text, str(widest), values)
+
+
+def _tiles(count: Extent, arguments: dict[str, str]) -> str:
+    """The name of the number of tiles that left partials."""
+    text = str(count)
+    if isinstance(count, Size):
+        text = f"cdiv({'v.batch' if count.each == 1 else f'v.batch * {count.each}'}, {count.per})"
+    return arguments.setdefault(text, f"tiles_{len(arguments) + 1}" if arguments else "tiles")
 
 
 def _docstring(kernel: Kernel, advances: bool) -> str:
@@ -116,12 +125,11 @@ def _fold(printer: TilePrinter, partials: Buffer, fold: str, writes: list[Write]
     start = "tl.program_id(0) * " + f"{block} + " if blocks > 1 else ""
     pointer = printer.pointer(partials)
     masked = f"mask=n < {last}" if first == 0 else f"mask=(n >= {first}) & (n < {last})"
-    load = f"tl.load({pointer} + tile * {width} + n, {masked}, other=0.0)"
+    other = "0.0" if partials.element == "f32" else "0"
+    load = f"tl.load({pointer} + tile * {width} + n, {masked}, other={other})"
     lines = [
         f"n = {start}tl.arange(0, {block})",
-        f"acc = tl.full(({block},), {_START[fold]}, dtype=tl.float32)"
-        if fold != "sum"
-        else f"acc = tl.zeros(({block},), dtype=tl.float32)",
+        f"acc = {filled(block, _START[fold], partials.element)}",
         f"for tile in range({tiles}):",
         f"    acc += {load}" if fold == "sum" else f"    acc = {_two(fold, 'acc', load)}",
     ]
@@ -143,7 +151,8 @@ def _put(printer: TilePrinter, run: Run, fold: str) -> list[str]:
     shift = (run.buffer.offset if sums else 0) - run.column
     place = f"{pointer} + n" + (f" - {-shift}" if shift < 0 else f" + {shift}" if shift else "")
     if not sums:
-        return [f"tl.store({place}, acc, mask={mask})"]
+        acc = "acc != 0" if run.buffer.element == "bool" else "acc"
+        return [f"tl.store({place}, {acc}, mask={mask})"]
     inside = printer.names.fresh("inside")
     return [
         f"{inside} = {mask}",

@@ -25,7 +25,7 @@ from nnc.tensor.primitives import TABLE, Kind
 
 # ------------------------------------------------------------------------------------------------- reductions
 
-_REDUCTIONS = {"sum": "sum", "prod": "prod", "max": "amax", "min": "amin", "any": "any", "all": "all"}
+_REDUCTIONS = {"max": "amax", "min": "amin", "variance": "var"} | {name: name for name in ("sum", "prod", "any", "all")}
 
 
 def _dims(op: Op) -> tuple[int, ...]:
@@ -36,10 +36,13 @@ def _dims(op: Op) -> tuple[int, ...]:
 
 def reduce(calls: Calls, op: Op) -> None:
     x, dims = calls.tensor(op.args[0]), _dims(op)
-    if not dims:
+    if not dims and op.primitive != "variance":
         calls.where[op.result] = x
         return
     out = calls.result(op.result)
+    if not dims:
+        calls.fill(Host("0", 0), out)
+        return
     view = reshaped(out, tuple(size for axis, size in enumerate(x.shape) if axis not in dims))
     keepdim = op["keepdims"] is True and not op["batch"]
     target = out if keepdim or view is None else view
@@ -58,6 +61,8 @@ def reduce(calls: Calls, op: Op) -> None:
             keepdim = False
     dim_text = str(dims[0]) if len(dims) == 1 else str(dims)
     more = ", keepdim=True" if keepdim else ""
+    if op.primitive == "variance":
+        more = f", correction=0{more}"
     if op.args[0].type.is_integer and op.primitive in ("sum", "prod"):
         more += f", dtype={DTYPES[op.result.type.element]}"
     calls.emit(f"torch.{_REDUCTIONS[op.primitive]}({{0}}, {dim_text}{more}, out={{out}})", (x,), target)

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from nnc.base.names import Names
 from nnc.base.source import Span
-from nnc.schedule import tiles
-from nnc.schedule.groups import FOLDS, Group, extents
+from nnc.schedule import folds, tiles
+from nnc.schedule.groups import Group, extents
 from nnc.schedule.kernel import (
     Accumulator,
     Buffer,
@@ -61,7 +61,7 @@ class Assignment:
     placement: dict[Value, Buffer] = field(default_factory=dict)
     bound: dict[Value, list[Buffer]] = field(default_factory=dict)  # where results of the program go
     names: Names = field(default_factory=lambda: Names(RUNTIME_NAMES))
-    partials: dict[tuple[Group, Extent], list[tuple[Value, int]]] = field(default_factory=dict)
+    partials: dict[tuple[Group, Extent, str], list[tuple[Value, int]]] = field(default_factory=dict)
     columns: dict[Value, tuple[Buffer, int]] = field(default_factory=dict)
 
 
@@ -133,17 +133,19 @@ def _place_folds(state: Assignment, chosen: dict[Group, Tiles]) -> None:
     """A column of partials for every fold: those of the flat buffer's tail first, in its order and padding."""
     fusion = state.plan.fusion
     for value, finish in fusion.finished.items():
-        group = fusion.fold[value]
-        state.partials.setdefault((finish, _tile_count(group, chosen[group])), []).append((value, 0))
+        group, producer = fusion.fold[value], fusion.producers[value]
+        element = folds.element(producer.primitive, producer.args[0].type.element)
+        state.partials.setdefault((finish, _tile_count(group, chosen[group]), element), []).append((value, 0))
         state.placement[value] = state.bound[value][0] if value in state.bound else _arena(state, value)
-    for (_, count), rows in state.partials.items():
+    for (_, count, element), rows in state.partials.items():
         rows.sort(key=lambda row: _column_order(state.placement[row[0]]))
         position = 0
         for place, (value, _) in enumerate(rows):
             rows[place] = (value, position)
             in_tail = state.placement[value].space is Space.GRADIENT
-            position += padded(value.type.size) if in_tail else value.type.size
-        buffer = Buffer(state.names.fresh("partials"), "f32", (count, padded(position)), Space.ARENA)
+            width = folds.width(fusion.producers[value].primitive, value.type.size)
+            position += padded(width) if in_tail else width
+        buffer = Buffer(state.names.fresh("partials"), element, (count, padded(position)), Space.ARENA)
         state.columns.update((value, (buffer, column)) for value, column in rows)
 
 
@@ -190,11 +192,11 @@ def _writes(state: Assignment, group: Group) -> list[Write]:
         found += [Write(value, buffer) for buffer in buffers]
     for op, _ in group.folds:
         partials, column = state.columns[op.result]
-        found.append(Write(op.result, state.placement[op.result], FOLDS[op.primitive], partials, column))
+        found.append(Write(op.result, state.placement[op.result], op.primitive, partials, column))
     if group.kind is KernelKind.FINISH:
         for value, finish in fusion.finished.items():
             if finish is group:
-                fold = FOLDS[fusion.producers[value].primitive]
+                fold = fusion.producers[value].primitive
                 partials, column = state.columns[value]
                 buffers = state.bound.get(value) or [state.placement[value]]
                 found += [Write(value, buffer, fold, partials, column) for buffer in buffers]

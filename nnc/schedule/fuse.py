@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from nnc.schedule.groups import FOLDS, AxisMap, Group, extents, product_group, reduced_axes, region_group, sum_of_ones
+from nnc.schedule.folds import FOLDS
+from nnc.schedule.groups import AxisMap, Group, extents, product_group, reduced_axes, region_group, sum_of_ones
 from nnc.schedule.kernel import KernelKind
 from nnc.tensor.ir import Op, Value
 from nnc.tensor.primitives import TABLE, Kind
@@ -322,6 +323,16 @@ def _bound(fusion: Fusion, *roles: Role) -> list[tuple[Value, Binding]]:
     return [(value, binding) for value, binding in pairs if binding.role in roles]
 
 
+def _root_group(fusion: Fusion, value: Value) -> Group:
+    """The group that computes a floating result: one that computes others of the same axes after all that it needs."""
+    fresh = region_group(len(fusion.groups), value)
+    for group in reversed(fusion.groups[fusion.level[value] + 1 :]):
+        if group in fusion.roots and group.kind is KernelKind.REGION and group.domain == fresh.domain:
+            return group
+    fusion.groups.append(fresh)
+    return fresh
+
+
 def _results(fusion: Fusion, before_update: bool) -> None:
     """Gives every result of the program a group that computes it. Gradients and the running sums come before the
     update, whose kernel is the step's last."""
@@ -330,9 +341,7 @@ def _results(fusion: Fusion, before_update: bool) -> None:
     for value in dict.fromkeys(own):
         ready = value in fusion.level
         if ready and value not in done and value not in fusion.fold and value not in fusion.home:
-            group = region_group(len(fusion.groups), value)
-            fusion.groups.append(group)
-            fusion.roots.setdefault(group, []).append(value)
+            fusion.roots.setdefault(_root_group(fusion, value), []).append(value)
     numbers = [value for value, _ in _bound(fusion, Role.ACCUMULATOR) if value in fusion.level]
     folds = [value for value in dict.fromkeys([*own, *numbers]) if value in fusion.fold and value not in done]
     scalars = [value for value in dict.fromkeys(numbers) if value not in fusion.fold and value not in done]

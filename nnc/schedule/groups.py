@@ -20,7 +20,6 @@ AxisMap: TypeAlias = tuple[int | None, ...]
 
 COLUMNS = 256  # a product's tile may span this many columns, so that rows of its result can be reduced within the tile
 COVERED = 1 << 16  # elements of a row that a generated kernel may hold at once
-FOLDS = {"sum": "sum", "max": "max", "min": "min"}
 
 
 def extents(value: Value) -> tuple[Extent, ...]:

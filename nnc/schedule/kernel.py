@@ -72,7 +72,7 @@ class Buffer:
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """`value` goes to `buffer`. With `fold` ("sum", "max", "min") the kernel leaves one partial a tile in the columns
+    """`value` goes to `buffer`. With `fold` (one of `folds.FOLDS`) the kernel leaves one partial a tile in the columns
     from `column` of the partials buffer, and `finish` folds them, in tile order, into `buffer`."""
 
     value: Value

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from nnc.schedule import folds, reductions
 from nnc.schedule.index import Index, Looked, Variable, add, constant, flatten, unflatten, variable
 from nnc.schedule.kernel import Extent, Kernel, KernelKind, Size, Space, Write
 from nnc.schedule.lowering import Coordinates, Lowering
@@ -28,7 +29,7 @@ def run(kernel: Kernel) -> Region:
     if product is not None:
         left, right = _operands(lowering, product)
     _reductions_first(lowering)
-    stores = tuple(_store(lowering, write) for write in kernel.writes)
+    stores = tuple(store for write in kernel.writes for store in _stores(lowering, write))
     return Region(variables, shapes, left, right, stores)
 
 
@@ -133,22 +134,29 @@ def _zero_beyond(lowering: Lowering, node: Node, depth: Variable) -> Node:
     return lowering.masked(node, (), (depth,), 0.0)
 
 
-def _store(lowering: Lowering, write: Write) -> Store:
-    value, buffer = write.value, write.buffer
+def _stores(lowering: Lowering, write: Write) -> tuple[Store, ...]:
     if write.fold is not None:
-        op = lowering.producers[value]
-        node = lowering.reduce(op)
-        assert write.partials is not None
-        rows = lowering.variables.get("rows")
-        if rows is not None and rows in node.dims:
-            raise AssertionError(f"the fold of {value.hint} keeps its rows")
-        return Store(write.partials, add(constant(write.column), _result_index(lowering, op)), node, partial=True)
+        return _partials(lowering, write, write.fold)
+    value, buffer = write.value, write.buffer
     at = _home(lowering, value)
     node = lowering.lower(value, at)
     if buffer.space is Space.OUTPUT and value.type.batched:
         at = (add(variable(Looked(lowering.number("cursor"))), at[0]), *at[1:])
     shape = _shape(list(buffer.shape))
-    return Store(buffer, flatten(at, shape), node)
+    return (Store(buffer, flatten(at, shape), node),)
+
+
+def _partials(lowering: Lowering, write: Write, fold: str) -> tuple[Store, ...]:
+    """Each part of a fold in the columns of its own."""
+    op = lowering.producers[write.value]
+    assert write.partials is not None
+    found: list[Store] = []
+    for start, node in zip(folds.starts(fold, write.value.type.size), reductions.parts(lowering, op), strict=True):
+        if lowering.variables.get("rows") in node.dims:
+            raise AssertionError(f"the fold of {write.value.hint} keeps its rows")
+        at = _result_index(lowering, op) if node.dims else constant(0)
+        found.append(Store(write.partials, add(constant(write.column + start), at), node, partial=True))
+    return tuple(found)
 
 
 def _home(lowering: Lowering, value: Value) -> Coordinates:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from nnc.schedule import draws, fills, ordered, views
+from nnc.schedule import draws, fills, ordered, reductions, views
 from nnc.schedule.index import Index, Looked, Variable, add, constant, flatten, variable
 from nnc.schedule.kernel import Buffer, Kernel, Size, Space
 from nnc.schedule.naming import readable
@@ -31,17 +31,6 @@ from nnc.tensor.ir import Op, Value
 from nnc.tensor.primitives import TABLE, Kind
 
 Coordinates = tuple[Index, ...]
-NEUTRAL = {
-    "sum": 0.0,
-    "prod": 1.0,
-    "max": -float("inf"),
-    "min": float("inf"),
-    "argmax": -float("inf"),
-    "argmin": float("inf"),
-}
-NEUTRAL_INTEGER = {"max": -(2**31), "min": 2**31 - 1, "argmax": -(2**31), "argmin": 2**31 - 1}
-TRUTH = {"any": False, "all": True}
-POSITIONS = ("argmax", "argmin")  # their result is a place along the axis, not an element
 
 
 class Unsupported(Exception):
@@ -64,6 +53,7 @@ class Lowering:
     buffers: dict[Value, Buffer]
     producers: dict[Value, Op]
     known: dict[tuple[Value, Coordinates, tuple[Condition, ...]], Node] = field(default_factory=dict)
+    reduced: dict[tuple[str, Node, tuple[Variable, ...]], Node] = field(default_factory=dict)
     runtime: dict[str, Node] = field(default_factory=dict)
     beyond_product: Fills = field(default_factory=dict)  # what the product is beyond its rows and columns
 
@@ -107,7 +97,7 @@ class Lowering:
                 args = tuple(self.lower(arg, aligned(arg, value, at), conditions) for arg in op.args)
                 return self.apply(op, args, readable(value))
             case Kind.REDUCTION:
-                return self.reduce(op)
+                return reductions.reduce(self, op)
             case Kind.ORDERED:
                 return ordered.lower(self, op, at)
             case Kind.SOURCE if isinstance(number := dict(op.attributes).get("value"), bool | int | float):
@@ -170,47 +160,7 @@ class Lowering:
         node = self.runtime[key]
         return variable(Looked(node, node.dims))
 
-    # -------------------------------------------------------------------------------------------------- reductions
-
-    def reduce(self, op: Op) -> Node:
-        """A reduction of what the tile holds, or, for a fold, of what one tile adds to it."""
-        operand = op.args[0]
-        assert self.kernel.operands is not None
-        axes = self.kernel.operands[op]
-        lead = int(operand.type.batched)
-        own = op["axes"]
-        assert isinstance(own, tuple)
-        reduced = {int(axis) + lead for axis in own if isinstance(axis, int)} | ({0} if lead and op["batch"] else set())
-        at = tuple(constant(0) if place is None else self.home[place] for place in axes)
-        node = self.lower(operand, at)
-        over = self.sorted(tuple(v for axis in reduced for v in at[axis].variables()))
-        if not over and op.primitive in POSITIONS:
-            return Constant((), op.result.hint, op.result.type.element, {}, 0)
-        row = TABLE[op.primitive]
-        for v in reversed(over):
-            node = self.neutral(op, node, v)
-            position = node.dims.index(v)
-            left = tuple(d for d in node.dims if d is not v)
-            beyond = {d: node.fills[d] for d in left if node.fills.get(d) == 0.0 and op.primitive == "sum"}
-            hint = op.result.hint if op.result.hint != op.primitive else f"{readable(operand)}_{op.primitive}"
-            node = Reduce(
-                left, hint, op.result.type.element, beyond, row.triton.replace("{axis}", str(position)), node, v
-            )
-        return node
-
-    def neutral(self, op: Op, node: Node, v: Variable) -> Node:
-        """`node` with what changes nothing beyond the end of `v`; spread over `v` first where it lacks it."""
-        if v not in node.dims:
-            node = Apply(self.sorted((*node.dims, v)), node.hint, node.element, {}, "{0}", (node,))
-        integer = node.element in ("i32", "i64", "u8")
-        fill: float | bool
-        if op.primitive in TRUTH:
-            fill = TRUTH[op.primitive]
-        else:
-            fill = NEUTRAL_INTEGER.get(op.primitive, NEUTRAL.get(op.primitive, 0)) if integer else NEUTRAL[op.primitive]
-        if not v.padded or node.fills.get(v) == float(fill):
-            return node
-        return self.masked(node, (), (v,), int(fill) if integer else fill)
+    # ------------------------------------------------------------------------------------------------------ masks
 
     def masked(
         self, node: Node, conditions: tuple[Condition, ...], padding: tuple[Variable, ...], other: bool | int | float

@@ -28,9 +28,9 @@ def order(kernels: tuple[Kernel, ...]) -> tuple[Kernel, ...]:
         waits[kernel] = {maker for maker in found if maker is not None and maker is not kernel}
     for kernel in kernels:  # a state's new value is written only when all have read the old
         for write in kernel.writes:
-            if write.buffer.space is Space.STATE:
-                readers = {k for k in kernels for _, buffer in k.reads if buffer.path == write.buffer.path}
-                waits[kernel] |= {reader for reader in readers if reader is not kernel and kernel not in waits[reader]}
+            if write.buffer.space is Space.STATE and makes[write.value] is kernel:
+                old = {k for k in kernels for v, b in k.reads if b.path == write.buffer.path and v is not write.value}
+                waits[kernel] |= {reader for reader in old if reader is not kernel and kernel not in waits[reader]}
     for kernel in kernels:
         if kernel.kind is KernelKind.UPDATE or (kernel.kind is KernelKind.FINISH and kernel is _closing(kernels)):
             waits[kernel] |= {k for k in kernels if k.kind is not KernelKind.UPDATE and k is not kernel}

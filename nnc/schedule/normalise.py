@@ -12,6 +12,7 @@ from dataclasses import replace
 from nnc.schedule.products import BATCH_LETTER, classify_operands
 from nnc.tensor.build import Builder
 from nnc.tensor.ir import Op, Value
+from nnc.tensor.primitives.reductions import axes_of
 from nnc.tensor.program import Program
 
 
@@ -27,6 +28,8 @@ def run(program: Program) -> Program:
             spec = op["spec"] if op.primitive == "einsum" else None
             if isinstance(spec, str):
                 made: tuple[Value, ...] = (_product(builder, spec, args[0], args[1], op.result.hint),)
+            elif op.primitive == "variance" and not op["batch"]:
+                made = (_variance(builder, op, args[0]),)
             elif op.primitive == "scatter_add":
                 made = (_one_hot_product(builder, op, *args),)
             else:
@@ -50,6 +53,13 @@ def _product(builder: Builder, spec: str, left: Value, right: Value, hint: str) 
         return whole
     axes = tuple(range(len(order) - len(inner), len(order)))
     return builder.op("sum", whole, axes=axes, keepdims=False, batch=over_batch, hint=hint)
+
+
+def _variance(builder: Builder, op: Op, x: Value) -> Value:
+    """Within a sample: the mean of the squared deviations from the mean, which a tile holds all of."""
+    axes = axes_of(op)
+    deviation = builder.sub(x, builder.mean(x, axes, True))
+    return builder.mean(builder.mul(deviation, deviation), axes, bool(op["keepdims"]))
 
 
 def _spread(builder: Builder, value: Value, letters: str, order: list[str]) -> Value:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from nnc.schedule import folds
 from nnc.schedule.kernel import Buffer, Kernel, KernelKind, Size, Space, StepSchedule, Write
 from nnc.tensor.ir import Value
 from nnc.tensor.program import Role
@@ -108,7 +109,7 @@ def _check_columns(kernels: Iterable[Kernel]) -> None:
             if write.partials is None or not _is_fold(kernel, write):
                 continue
             width = write.partials.shape[1]
-            end = write.column + write.value.type.size
+            end = write.column + folds.width(write.fold or "sum", write.value.type.size)
             if isinstance(width, Size) or end > width:
                 raise _fail(kernel, f"the partials of {write.value.hint} end beyond the {width} columns there are")
             columns = taken.setdefault(write.partials, {})

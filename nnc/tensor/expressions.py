@@ -7,6 +7,7 @@ same in both. Nothing here knows the table: types come from the values.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
@@ -104,21 +105,21 @@ class Expressions(ABC):
     def mean(self, x: Value, axes: Sequence[int] | None = None, keepdims: bool = False, batch: bool = False) -> Value:
         """The arithmetic mean over `axes` (default: all of the sample), and with `batch` over the samples."""
         axes = _axes(x, axes)
-        count = 1
-        for axis in axes:
-            count *= x.type.shape[axis]
-        total = self.sum(x, axes, keepdims, batch)
+        return self.div(self.sum(x, axes, keepdims, batch), self.count(x, axes, batch))
+
+    def count(self, x: Value, axes: Sequence[int], batch: bool) -> Value | Number:
+        """How many elements of `x` lie along `axes`, and with `batch` the samples."""
+        size = math.prod(x.type.shape[axis] for axis in axes)
         if not batch:
-            return self.div(total, count)
+            return size
         samples = self.op("batch_size")
-        return self.div(total, samples if count == 1 else self.mul(samples, count))
+        return samples if size == 1 else self.mul(samples, size)
 
     def variance(
         self, x: Value, axes: Sequence[int] | None = None, keepdims: bool = False, batch: bool = False
     ) -> Value:
         """The mean of the squared deviations from the mean (not Bessel's), over `axes` and with `batch` the samples."""
-        deviation = self.sub(x, self.mean(x, axes, True, batch))
-        return self.mean(self.mul(deviation, deviation), axes, keepdims, batch)
+        return self.op("variance", x, axes=_axes(x, axes), keepdims=keepdims, batch=batch)
 
     def logsumexp(self, x: Value, axes: Sequence[int] | None = None, keepdims: bool = False) -> Value:
         """log(sum(exp(x))) over `axes`, shifted by the largest entry, so that it is finite for every finite x."""

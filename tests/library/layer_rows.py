@@ -102,6 +102,20 @@ LAYERS: dict[str, list[Row]] = {
         layer("a |> PReLU", lambda: layers.PReLU(**D), "float[3, 7]"),
         layer("a |> PReLU(shared_axes = [0, -1])", lambda: layers.PReLU(shared_axes=[1, 3], **D), "float[2, 3, 5]"),
     ],
+    # outside training; in it, beside Keras, in test_batch_normalization.py
+    "BatchNormalization": [
+        layer("a |> BatchNormalization", lambda: layers.BatchNormalization(**D), "float[7]"),
+        layer(
+            "a |> BatchNormalization(0, epsilon = 0.1)",
+            lambda: layers.BatchNormalization(1, epsilon=0.1, **D),
+            "float[3, 7]",
+        ),
+        layer(
+            "a |> BatchNormalization(center = false, scale = false)",
+            lambda: layers.BatchNormalization(center=False, scale=False, **D),
+            "float[2, 3, 5]",
+        ),
+    ],
     "LayerNormalization": [
         layer("a |> LayerNormalization", lambda: layers.LayerNormalization(**D), "float[3, 7]"),
         layer(

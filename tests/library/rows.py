@@ -24,6 +24,7 @@ from tests.language.programs import model_of
 BATCH = 4
 # Keras computes means, products and normalisations of float64 in float32.
 VALUES, GRADIENTS = 1e-5, 1e-4
+WEIGHTS = (Role.PARAMETER, Role.STATE)
 # Far out, near 0 and between, but on no corner of any function here.
 EXTREMES = (-1e4, -700.0, -88.5, -20.0, -6.25, -3.125, -1e-8, 1e-8, 0.375, 2.25, 6.5, 20.0, 88.5, 700.0, 1e4)
 
@@ -81,7 +82,10 @@ def _differentiated(program: Program) -> tuple[Function, list[int]]:
     cotangent = builder.parameter(y.type, "cotangent")
     total = builder.sum(builder.mul(y, cotangent), batch=y.type.batched)
     forward = simplify(builder.finish([y, total]))
-    places = [place for place, value in enumerate(program.function.parameters) if value.type.is_float]
+    pairs = zip(program.function.parameters, program.inputs, strict=True)
+    places = [
+        place for place, (value, binding) in enumerate(pairs) if value.type.is_float and binding.role is not Role.STATE
+    ]
     whole = gradient(forward, forward.results[1], [forward.parameters[place] for place in places])
     return simplify(whole, erase_stops=True), places
 
@@ -105,7 +109,8 @@ def check(row: Row, seed: int, extreme: bool) -> None:
         given = tensors[0] if len(tensors) == 1 else tensors
         layer(given)  # builds it
         for variable in layer.weights:
-            variable.assign(rng.normal(size=variable.shape))
+            drawn_weights = rng.normal(size=variable.shape)
+            variable.assign(abs(drawn_weights) if "variance" in variable.name else drawn_weights)
             weights[variable.name] = variable.value
         call = lambda *_: layer(given)  # noqa: E731
     with torch.enable_grad():
@@ -114,7 +119,7 @@ def check(row: Row, seed: int, extreme: bool) -> None:
     cotangent = rng.normal(size=wanted.shape)
     inputs = dict(zip("abcdef", tensors, strict=False))
     sources = [
-        weights[binding.name.rpartition(".")[2]] if binding.role is Role.PARAMETER else inputs[binding.name]
+        weights[binding.name.rpartition(".")[2]] if binding.role in WEIGHTS else inputs[binding.name]
         for binding in program.inputs
     ]
     given_arrays = [source.detach().numpy() for source in sources]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
@@ -20,18 +21,21 @@ Draw: TypeAlias = Callable[[np.random.Generator, int], np.ndarray]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """loss and metrics: a row a sample, of any further shape, averaged over all entries under the samples' weights."""
+    """loss and metrics: a row a sample, of any further shape, averaged over all entries under the samples' weights.
+    penalty: a number that is added to the loss. states: their new values, by path."""
 
     results: Tensors
     loss: Tensor
     metrics: Tensors = field(default_factory=dict)
+    penalty: Tensor | None = None
+    states: Tensors = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """path: of the program. forward: from parameters and a batch's arrays. step: number, gradient and the parameter's
-    slots, which it changes, to what is added. sizes: samples and batch of each training. inputs, targets: by name, with
-    what draws them."""
+    """path: of the program. forward: from parameters, states and a batch's arrays. step: number, gradient and the
+    parameter's slots, which it changes, to what is added. sizes: samples and batch of each training. inputs, targets:
+    by name, with what draws them. inference: the forward outside training, where it is another."""
 
     path: Path
     forward: Callable[[Tensors, Tensors], Outcome]
@@ -39,6 +43,7 @@ class Reference:
     inputs: dict[str, Draw]
     targets: dict[str, Draw]
     sizes: tuple[tuple[int, int], ...]
+    inference: Callable[[Tensors, Tensors], Outcome] | None = None
 
     def data(self, samples: int, seed: int = 0) -> tuple[Arrays, Arrays, np.ndarray]:
         """Inputs, targets and weights."""
@@ -102,6 +107,30 @@ def images(p: Tensors, d: Tensors) -> Outcome:
 def sequence(p: Tensors, d: Tensors) -> Outcome:
     share = dense(p, "score", dense(p, "hidden", d["x"]).tanh()).softmax(1)
     return Outcome({"share": share}, (share - d["wanted"]).square().mean(-1))
+
+
+def normalised(p: Tensors, path: str, x: Tensor, states: Tensors | None, momentum: float = 0.99) -> Tensor:
+    """Batch normalisation of the last axis: in training, where `states` takes the new averages, by the batch's own."""
+    path = f"{path}.batch_normalization"
+    moments = {"moving_mean": p[f"{path}.moving_mean"], "moving_variance": p[f"{path}.moving_variance"]}
+    if states is not None:
+        rows = x.reshape(-1, x.shape[-1])
+        current = {"moving_mean": rows.mean(0), "moving_variance": rows.var(0, correction=0)}
+        states |= {f"{path}.{name}": momentum * moments[name] + (1 - momentum) * current[name] for name in moments}
+        moments = current
+    y = (x - moments["moving_mean"]) / (moments["moving_variance"] + 1e-3).sqrt()
+    return y * p.get(f"{path}.gamma", torch.ones(())) + p.get(f"{path}.beta", torch.zeros(()))
+
+
+def batch_normalised(p: Tensors, d: Tensors, training: bool) -> Outcome:
+    states: Tensors | None = {} if training else None
+    h = normalised(p, "h", d["x"] @ p["table.kernel"] + p["table.bias"], states, 0.9).relu()
+    e = normalised(p, "e", dense(p, "e", h), states, 0.5)
+    logits = dense(p, "probs", (h + e.relu()).flatten(1))
+    penalty = 0.01 * p["table.kernel"].square().sum()
+    results = {"probs": logits.softmax(-1)}
+    hit = {"accuracy": hits(logits, d["digit"])}
+    return Outcome(results, entropy(logits, d["digit"]), hit, penalty, states or {})
 
 
 # ------------------------------------------------------------------------------------------------ optimizers
@@ -168,6 +197,15 @@ REFERENCES = {
         {"label": labels(3), "point": floats(2)},
         ((37, 32), (13, 7)),
     ),
+    "batch_normalised": Reference(
+        OWN / "batch_normalised.nn",
+        partial(batch_normalised, training=True),
+        sgd(0.1, 0.9),
+        {"x": floats(3, 6)},
+        {"digit": labels(4)},
+        ((43, 16), (1, 8), (33, 32)),
+        partial(batch_normalised, training=False),
+    ),
     "sequence": Reference(
         OWN / "sequence.nn", sequence, sgd(0.5), {"x": floats(6, 5)}, {"wanted": floats(6, 4)}, ((23, 16), (9, 2))
     ),
@@ -203,10 +241,17 @@ def weighted(entries: Tensor, weight: Tensor) -> Tensor:
 
 
 def train(
-    reference: Reference, start: Arrays, arrays: Arrays, weight: np.ndarray, batch: int, orders: list[Tensor]
+    reference: Reference,
+    start: Arrays,
+    arrays: Arrays,
+    weight: np.ndarray,
+    batch: int,
+    orders: list[Tensor],
+    states: Arrays | None = None,
 ) -> tuple[Arrays, dict[str, list[float]]]:
-    """The parameters after an epoch for each of `orders`, and each epoch's loss and metrics."""
+    """The parameters and states after an epoch for each of `orders`, and each epoch's loss and metrics."""
     parameters = {path: value.requires_grad_() for path, value in in_double(start).items()}
+    carried = in_double(states or {})
     slots: dict[str, Tensors] = {path: {} for path in parameters}
     data, weights = in_double(arrays), torch.tensor(weight).double()
     number, history = 0, {}
@@ -214,15 +259,18 @@ def train(
         sums: dict[str, float] = {}
         for part, w in batches(data, weights, order, batch):
             number += 1
-            outcome = reference.forward(parameters, part)
-            total = weighted(outcome.loss, w)
+            outcome = reference.forward(parameters | carried, part)
+            penalty = 0.0 if outcome.penalty is None else outcome.penalty * len(w)
+            total = weighted(outcome.loss, w) + penalty
             gradients = torch.autograd.grad(total / len(w), list(parameters.values()))
             with torch.no_grad():
                 for (path, value), g in zip(parameters.items(), gradients, strict=True):
                     value += reference.step(number, g, slots[path])
-            for name, entries in {"loss": outcome.loss, **outcome.metrics}.items():
+            carried |= {path: value.detach() for path, value in outcome.states.items()}
+            sums["loss"] = sums.get("loss", 0.0) + float(total.detach())
+            for name, entries in outcome.metrics.items():
                 sums[name] = sums.get(name, 0.0) + float(weighted(entries.detach(), w))
         for name, value in sums.items():
             over = len(weights) if name == "loss" else float(weights.sum())
             history.setdefault(name, []).append(value / over)
-    return {path: value.detach().numpy() for path, value in parameters.items()}, history
+    return {path: value.detach().numpy() for path, value in (parameters | carried).items()}, history

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from nnc.schedule import folds
 from nnc.schedule.index import Index, Looked, Quotient, Remainder, Variable
 from nnc.schedule.kernel import Buffer, Extent, Kernel, KernelKind, Size, Space, StepSchedule, at
 from nnc.schedule.lower import run as lower
@@ -102,6 +103,31 @@ TRITON = _triton()
 
 def dtype_named(name: str) -> Any:
     return np.bool_ if name == "int1" else _DTYPES[name.rstrip("0123456789")]
+
+
+def _joined(means: np.ndarray, squares: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """The variance of all, from each tile's mean, sum of squared deviations and count."""
+    counts = counts[:, :1]
+    mean = (means * counts).sum(axis=0) / counts.sum()
+    return (squares + counts * (means - mean) ** 2).sum(axis=0) / counts.sum()
+
+
+def _place_of(best: Any) -> Any:
+    """Where the first of the largest or smallest stands."""
+    return lambda values, places: np.take_along_axis(places, best(values, axis=0)[None], axis=0)[0]
+
+
+FOLDED: dict[str, Any] = {
+    "sum": lambda x: x.sum(axis=0),
+    "prod": lambda x: x.prod(axis=0),
+    "max": lambda x: x.max(axis=0),
+    "min": lambda x: x.min(axis=0),
+    "any": lambda x: x.max(axis=0) != 0,
+    "all": lambda x: x.min(axis=0) != 0,
+    "variance": _joined,
+    "argmax": _place_of(np.argmax),
+    "argmin": _place_of(np.argmin),
+}
 
 
 @dataclass
@@ -198,8 +224,9 @@ class Machine:
             assert write.partials is not None
             width = at(write.partials.shape[1], self.capacity)
             table = self.buffer(write.partials).reshape(-1, width)
-            columns = table[:, write.column : write.column + write.value.type.size]
-            folded[write.value] = {"sum": np.sum, "max": np.max, "min": np.min}[write.fold](columns, axis=0)
+            size = write.value.type.size
+            parts = [table[:, write.column + start :][:, :size] for start in folds.starts(write.fold, size)]
+            folded[write.value] = FOLDED[write.fold](*parts)
             assert not np.isnan(folded[write.value]).any(), f"partials of {write.value.hint} were not written"
             self.put(write.buffer, folded[write.value])
         self._reference(kernel, folded)

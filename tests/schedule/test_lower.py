@@ -105,13 +105,51 @@ def test_reductions_of_truths(name: str) -> None:
     compare(made.program())
 
 
-@pytest.mark.parametrize("name", ["sum", "max", "min"])
-@pytest.mark.parametrize(("shape", "axes"), [((), ()), ((5,), ()), ((5,), (0,)), ((3, 4), (0,)), ((3, 7), (0, 1))])
+OVER_BATCH = [((), ()), ((5,), ()), ((5,), (0,)), ((3, 4), (0,)), ((3, 7), (0, 1)), ((3, 4), (1,))]
+
+
+@pytest.mark.parametrize("name", ["sum", "prod", "max", "min", "variance"])
+@pytest.mark.parametrize(("shape", "axes"), OVER_BATCH)
 def test_folds_over_the_batch(name: str, shape: tuple[int, ...], axes: tuple[int, ...]) -> None:
     made = Build()
     x, b = made.parameter(F(*shape), "x"), made.b
     made.give(b.op(name, x, axes=axes, batch=True))
     made.give(b.op(name, b.op("exp", x), axes=axes, batch=True, keepdims=True))
+    compare(made.program())
+
+
+@pytest.mark.parametrize("name", ["any", "all"])
+@pytest.mark.parametrize(("shape", "axes"), OVER_BATCH)
+def test_folds_of_truths(name: str, shape: tuple[int, ...], axes: tuple[int, ...]) -> None:
+    made = Build()
+    x, b = made.parameter(F(*shape), "x"), made.b
+    found = [b.op(name, b.gt(x, bound), axes=axes, batch=True) for bound in (-3, -1, 1, 3)]
+    for each in found:
+        made.give(each)
+        made.give(b.sum(b.where(each, b.like(2.0, x), 1.0)))
+    compare(made.program())
+
+
+@pytest.mark.parametrize("name", ["argmax", "argmin"])
+@pytest.mark.parametrize("shape", [(), (5,), (3, 4)])
+def test_places_in_the_batch(name: str, shape: tuple[int, ...]) -> None:
+    made = Build()
+    x, b = made.parameter(F(*shape), "x"), made.b
+    place = b.op(name, x, axes=(), batch=True)
+    made.give(place)
+    made.give(b.where(b.eq(b.op("row"), place), b.op("exp", x), 0))
+    made.give(b.op(name, b.op("floor", x), axes=(), batch=True))
+    compare(made.program())
+
+
+def test_folds_of_a_product() -> None:
+    made = Build()
+    x, w, b = made.parameter(F(5), "x"), made.parameter(f(5, 7), "w"), made.b
+    y = b.op("einsum", x, w, spec="Bk,kn->Bn")
+    average, spread = b.mean(y, (), batch=True), b.variance(y, (), batch=True)
+    made.give(b.mul(b.sub(y, average), b.op("rsqrt", spread)))
+    made.give(b.op("argmax", y, axes=(), batch=True))
+    made.give(b.variance(y, (0,), batch=True))
     compare(made.program())
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import statistics
 from collections.abc import Callable
 from typing import Any
 
@@ -173,6 +174,12 @@ STRUCTURAL: dict[str, Row] = {
         refused=[*WRONG_AXES, *NO_NUMBERS],
         ties=[([[[2.0, 1.0, 1.0]]], [[[0.0, 1.0, 0.0]]])],
         examples=[([[[0.0, math.nan, 1.0]]], math.nan)],
+    ),
+    "variance": Row(
+        reductions(*SHAPES),
+        whole=by_loops(statistics.pvariance),
+        refused=[*WRONG_AXES, ((b(2),), {"axes": (0,)}, "`variance` expects real numbers, found bool[2]")],
+        examples=[([[[1e8, 1e8 + 1, 1e8 + 2]]], 2 / 3)],
     ),
     "any": Row(
         reductions(b(3, batched=True), b(2, 3), smooth=False),

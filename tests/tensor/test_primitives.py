@@ -208,7 +208,7 @@ def test_columns(name: str) -> None:
     row = TABLE[name]
     assert row.name == name
     if row.kind is Kind.POINTWISE or row.kind is Kind.REDUCTION:
-        assert "{0}" in row.triton
+        assert "{0}" in row.triton or name == "variance"  # tiles compute it in parts
         assert "{0}" in row.torch
     if name in ROWS:
         case = ROWS[name].cases[0]

@@ -54,6 +54,12 @@ def _extreme(call: Call) -> TensorType:
     return TensorType(type.element, type.shape, type.batched, call.types[0].bound)
 
 
+def _float(call: Call) -> TensorType:
+    if not call.types[0].is_float:
+        raise TypeMismatch(f"`{call.symbol}` expects real numbers, found {call.types[0]}")
+    return _reduced(call, call.types[0].element)
+
+
 def _boolean(call: Call) -> TensorType:
     if call.types[0].element != "bool":
         raise TypeMismatch(f"`{call.symbol}` expects bool, found {call.types[0]}: compare it with something")
@@ -107,6 +113,15 @@ def _spread(b: Expressions, op: Op, g: Value) -> Value:
 
 def _sum(b: Expressions, op: Op, g: Value) -> Sequence[Value | None]:
     return (b.broadcast(_spread(b, op, g), op.args[0].type),)
+
+
+def _variance(b: Expressions, op: Op, g: Value) -> Sequence[Value | None]:
+    """2 g (x - mean) / count. The mean hands nothing on: the deviations from it add up to zero."""
+    (x,) = op.args
+    axes, batch = axes_of(op), bool(op["batch"])
+    deviation = b.sub(x, b.mean(x, axes, True, batch))
+    count = b.count(x, axes, batch)
+    return (b.mul(deviation, b.div(b.mul(_spread(b, op, g), 2), count)),)
 
 
 def _prod(b: Expressions, op: Op, g: Value) -> Sequence[Value | None]:
@@ -198,6 +213,14 @@ ROWS = (
         _extreme_vjp("min", "argmin"),
         "smallest({0}, {axis})",
         "torch.amin({0}, {axes}, keepdim={keepdims})",
+    ),
+    _row(
+        "variance",
+        _float,
+        _reference(np.var),
+        _variance,
+        "",
+        "torch.var({0}, {axes}, correction=0, keepdim={keepdims})",
     ),
     _row(
         "any",

@@ -78,6 +78,14 @@ def nothing_reduced(s: Rewriter, op: Op) -> Value | None:
     return s.op(op.primitive, squeezed, axes=left, batch=batch) if left or batch else squeezed
 
 
+def nothing_varies(s: Rewriter, op: Op) -> Value | None:
+    """The variance of one element is 0."""
+    (x,) = op.args
+    if op["batch"] or any(x.type.shape[axis] != 1 for axis in axes_of(op)):
+        return None
+    return s.broadcast(s.like(0, x), op.result.type)
+
+
 def reduction_of_reduction(s: Rewriter, op: Op) -> Value | None:
     """sum(sum(x, a), b) -> sum(x, a and b); so for every reduction but the positions."""
     inner = _made_by(s, op.args[0], op.primitive)
@@ -250,6 +258,7 @@ SHAPE_RULES = {
     "prod": _FOLDABLE,
     "max": _FOLDABLE,
     "min": _FOLDABLE,
+    "variance": (keepdims, nothing_varies),
     "any": _FOLDABLE,
     "all": _FOLDABLE,
     "argmax": (keepdims, position),

@@ -1,0 +1,100 @@
+"""Folds whose partials have several parts, in tile order: variances, and places of the largest and the smallest.
+
+In: the writes of one `finish` and the buffer of their partials. Out: lines of its kernel, and how many programs share
+the columns.
+"""
+
+from __future__ import annotations
+
+import math
+
+from nnc.emit.tile import TilePrinter
+from nnc.schedule import folds
+from nnc.schedule.kernel import Buffer, Write
+from nnc.schedule.region import TYPES
+from nnc.schedule.tiles import power
+
+NAMES = ("n", "tile", "tiles", "size", "mean", "squares", "row", "more", "share", "step", "best", "place", "found")
+WIDEST = 1024  # columns of partials that one program folds
+
+
+def filled(block: int, start: float, element: str) -> str:
+    """A tile that holds `start`, or the integer that is most like it."""
+    if start == 0:
+        return f"tl.zeros(({block},), dtype={TYPES[element]})"
+    if element != "f32" and math.isinf(start):
+        bits = 63 if element == "i64" else 31
+        return f"tl.full(({block},), {2**bits - 1 if start > 0 else -(2**bits)}, dtype={TYPES[element]})"
+    text = f'float("{start}")' if math.isinf(start) else str(start)
+    return f"tl.full(({block},), {text}, dtype={TYPES[element]})"
+
+
+def fold_moments(
+    printer: TilePrinter, partials: Buffer, fold: str, writes: list[Write], tiles: str
+) -> tuple[list[str], int]:
+    """The first tile is never empty. Two tiles' means and sums of squared deviations joined: Chan, Golub and LeVeque,
+    "Updating formulae and a pairwise algorithm for computing sample variances", 1979."""
+    lines: list[str] = []
+    widest = 1
+    for write in writes:
+        block, blocks, mask = _columns(write.value.type.size)
+        widest = max(widest, blocks)
+        means, squares, count = (write.column + start for start in folds.starts(fold, write.value.type.size))
+        lines += [
+            _places(block, blocks),
+            "size = 0.0",
+            f"mean = {filled(block, 0.0, 'f32')}",
+            f"squares = {filled(block, 0.0, 'f32')}",
+            f"for tile in range({tiles}):",
+            f"    row = {printer.pointer(partials)} + tile * {partials.shape[1]}",
+            f"    more = tl.load(row{_shift(count)})",
+            "    share = more / (size + more)",
+            f"    step = tl.load(row{_shift(means)} + n, {mask}, other=0.0) - mean",
+            "    mean += step * share",
+            f"    squares += tl.load(row{_shift(squares)} + n, {mask}, other=0.0) + step * step * share * size",
+            "    size += more",
+            f"tl.store({printer.pointer(write.buffer)} + n, squares / size, {mask})",
+        ]
+    return lines, widest
+
+
+def fold_places(
+    printer: TilePrinter, partials: Buffer, fold: str, writes: list[Write], tiles: str
+) -> tuple[list[str], int]:
+    """The first of equals stays."""
+    sign, start = (">", -math.inf) if fold == "argmax" else ("<", math.inf)
+    lines: list[str] = []
+    widest = 1
+    for write in writes:
+        block, blocks, mask = _columns(write.value.type.size)
+        widest = max(widest, blocks)
+        values, places = (write.column + start for start in folds.starts(fold, write.value.type.size))
+        other = "0.0" if partials.element == "f32" else "0"
+        lines += [
+            _places(block, blocks),
+            f"best = {filled(block, start, partials.element)}",
+            f"place = {filled(block, 0, 'i32')}",
+            f"for tile in range({tiles}):",
+            f"    row = {printer.pointer(partials)} + tile * {partials.shape[1]}",
+            f"    found = tl.load(row{_shift(values)} + n, {mask}, other={other})",
+            f"    found_place = tl.load(row{_shift(places)} + n, {mask}, other={other})",
+            f"    place = tl.where(found {sign} best, found_place.to(tl.int32), place)",
+            f"    best = tl.where(found {sign} best, found, best)",
+            f"tl.store({printer.pointer(write.buffer)} + n, place, {mask})",
+        ]
+    return lines, widest
+
+
+def _columns(size: int) -> tuple[int, int, str]:
+    """How many elements of a result one program folds, how many programs there are, and the mask of both."""
+    block = min(WIDEST, power(size))
+    return block, -(-size // block), f"mask=n < {size}"
+
+
+def _places(block: int, blocks: int) -> str:
+    start = f"tl.program_id(0) * {block} + " if blocks > 1 else ""
+    return f"n = {start}tl.arange(0, {block})"
+
+
+def _shift(column: int) -> str:
+    return f" + {column}" if column else ""
