@@ -85,7 +85,8 @@ def settle(
     # A destination lives on after the function.
     for storage in destinations:
         lives.last[storage] = len(statements)
-    open_places: dict[str, Storage] = {storage.place: storage for storage in destinations}
+    in_order = sorted(destinations, key=lambda storage: (lives.first[storage], storage.place))
+    open_places: dict[str, Storage] = {storage.place: storage for storage in in_order}
     tenants: dict[str, list[Storage]] = {}
     for storage, place in places.items():
         tenants.setdefault(place, []).append(storage)
