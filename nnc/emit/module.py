@@ -142,6 +142,13 @@ def _constants(schedule: Schedule, functions: Functions) -> list[str]:
     return [*lay_out(mapping(rows, "DEFAULTS = ")), *lay_out(mapping(paths, "STEPS = "), split=True)]
 
 
+def _largest_batch(schedule: Schedule) -> int | None:
+    """How many samples fit along an axis of the batch, where the program has one."""
+    steps = [step for step in (schedule.train, schedule.evaluate) if step is not None]
+    sizes = [op["n"] for step in steps for op in step.program.function.ops if op.primitive == "batch_rows"]
+    return min((size for size in sizes if isinstance(size, int)), default=None)
+
+
 def _path(steps: dict[str, StepText], path: str) -> Group:
     rows = []
     for name in steps:
@@ -167,6 +174,9 @@ def _class(schedule: Schedule) -> list[str]:
         "reports": collection(reports),
         "defaults, steps": "DEFAULTS, STEPS",
     }
+    largest = _largest_batch(schedule)
+    if largest is not None:
+        attributes["largest_batch"] = str(largest)
     documentation = wrapped(f'"""{headers.signature(model)}"""', indent=4)
     lines = [f"class {model.name}(Model):", *(f"    {line}" for line in documentation), ""]
     for name, value in attributes.items():

@@ -197,7 +197,8 @@ class TilePrinter:
             if condition.may_be_negative:
                 terms.append(fill("{0} >= 0", text))
             if condition.may_be_beyond:
-                terms.append(fill("{0} < {1}", text, str(condition.size)))
+                bound = str(condition.size) if isinstance(condition.size, int) else self.runtime("count")
+                terms.append(fill("{0} < {1}", text, bound))
             if condition.every > 1:
                 terms.append(fill("{0} % {1} == 0", text, str(condition.every)))
         return terms

@@ -155,10 +155,12 @@ def expand(kernel: Kernel, world: World) -> Expanded:
             continue  # done where the value is computed
         if write.value in world.carried:
             found.writes.append((write.value, world.carried[write.value]))
-        if write.buffer.space is Space.SUMS:
+        if write.fold is not None or write.buffer.space is Space.SUMS:
             value, fold = renamed.get(write.value, write.value), write.fold or "sum"
             found.sums += [(value, place, fold) for place in _accumulators(write, world)]
-        elif write.value not in flat:
+        if write.buffer.space is Space.SUMS:
+            continue
+        if write.value not in flat:
             found.writes.append((renamed.get(write.value, write.value), world.storage(write.buffer)))
     computed = {value for op in found.ops for value in op.results}
     for value in _wanted(found):

@@ -6,7 +6,7 @@ In: an op whose operands lie somewhere. Out: statements; views cost none where s
 from __future__ import annotations
 
 from nnc.emit.expression import number
-from nnc.emit.torch_calls import Calls, Handler, attribute_texts, integers
+from nnc.emit.torch_calls import COPY, Calls, Handler, attribute_texts, integers
 from nnc.emit.torch_pointwise import pointwise
 from nnc.emit.torch_tensor import (
     Host,
@@ -168,6 +168,13 @@ def pad(calls: Calls, op: Op) -> None:
     calls.emit("{out}.copy_({0})", (calls.tensor(arg),), inner)
 
 
+def batch_rows(calls: Calls, op: Op) -> None:
+    """The samples of this batch, and zeros to the end."""
+    x, out = calls.tensor(op.args[0]), calls.result(op.result)
+    calls.fill(Host("0", 0), out)
+    calls.emit(COPY, (x,), selected(out, 0, 0, BATCH, 1))
+
+
 def concat(calls: Calls, op: Op) -> None:
     axis = op["axis"]
     assert isinstance(axis, int)
@@ -295,6 +302,7 @@ HANDLERS: dict[str, Handler] = {
     "slice": cut,
     "pad": pad,
     "concat": concat,
+    "batch_rows": batch_rows,
     "reverse": reverse,
     "pick": pick,
     "one_hot": one_hot,

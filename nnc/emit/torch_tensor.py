@@ -153,7 +153,7 @@ def expanded(x: Strided, shape: Extents) -> Strided:
     return viewed(x, shape, tuple(strides))
 
 
-def selected(x: Strided, axis: int, start: int, size: int, step: int = 1) -> Strided:
+def selected(x: Strided, axis: int, start: int, size: Extent, step: int = 1) -> Strided:
     """`size` places of one axis from `start` on, `step` apart."""
     shape = (*x.shape[:axis], size, *x.shape[axis + 1 :])
     strides = (*x.strides[:axis], times(x.strides[axis], step), *x.strides[axis + 1 :])

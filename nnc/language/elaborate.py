@@ -24,7 +24,7 @@ from nnc.language.naming import Place
 from nnc.language.scope import Frame
 from nnc.language.settings import settings_of
 from nnc.language.signature import declared
-from nnc.language.training import Training, train_block
+from nnc.language.training import Training, batch_length, train_block
 from nnc.language.values import Anything, Configured, Defined, Poison, Poisoned, Results, Tensor
 from nnc.syntax import tree
 from nnc.tensor.build import Builder
@@ -148,6 +148,7 @@ class _Run:
         self._inputs(layer)
         weight = None
         if self.choice.train is not None and self.ctx.mode != "predict":
+            self.ctx.batch_length = batch_length(self.ctx, self.choice.train, self.frame)
             self._targets(self.choice.train)
             weight = self.ctx.weight = self._parameter(
                 Role.WEIGHT, "weight", TensorType("f32", (), True), self.choice.train.model.span

@@ -7,14 +7,13 @@ before.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import assert_never
 
 from nnc.language import comprehensions, library, lists, operators
 from nnc.language.apply import call, configure, pipe
-from nnc.language.builtins import BUILTINS, PENDING
+from nnc.language.builtins import BUILTINS, CONSTANTS, PENDING
 from nnc.language.builtins.shapes import product
 from nnc.language.constants import LONGEST
 from nnc.language.context import Elaboration
@@ -40,8 +39,6 @@ from nnc.language.values import (
     is_applicable,
 )
 from nnc.syntax import tree
-
-CONSTANTS: dict[str, Anything] = {"inf": math.inf}
 
 _UNDER_WAY = object()  # what a constant is while it is evaluated
 
@@ -111,15 +108,13 @@ def lookup(ctx: Elaboration, name: tree.Name, frame: Frame) -> Anything:
         if isinstance(bound.value, Unfolded):
             raise read_early(ctx, name)
         return bound.value
-    if name.text == "training":
-        return ctx.mode == "train"
-    if name.text in CONSTANTS:
-        return CONSTANTS[name.text]
     found = in_file(ctx, frame.home, name.text)
     if found is not None:
         if isinstance(found, Poison):
             raise Poisoned
         return found
+    if name.text in CONSTANTS:
+        return CONSTANTS[name.text](ctx, name.span)
     if name.text in PENDING:
         raise ctx.unsupported(f"`{name.text}` is", name.span)
     raise Poisoned  # `names` has reported it

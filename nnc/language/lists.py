@@ -8,6 +8,7 @@ from nnc.language.operators import origin
 from nnc.language.scope import Frame
 from nnc.language.values import Anything, Record, Results, Tensor, describe, spell
 from nnc.syntax import tree
+from nnc.tensor.types import TypeMismatch
 
 
 def unpack(ctx: Elaboration, names: tuple[tree.Name, ...], value: Anything, frame: Frame, span: Span) -> None:
@@ -106,7 +107,10 @@ def _of_tensor(ctx: Elaboration, x: Tensor, node: tree.Subscript, frame: Frame, 
     cut = x
     if tuple(stops) != x.type.shape or any(starts) or any(step != 1 for step in steps):
         attributes = {"starts": tuple(starts), "stops": tuple(stops), "steps": tuple(steps)}
-        cut = ctx.op("slice", [x], node.span, attributes, hint)
+        try:
+            cut = ctx.op("slice", [x], node.span, attributes, hint)
+        except TypeMismatch as mismatch:
+            raise ctx.fail("E0214", str(mismatch), node.span, others=origin(ctx, x)) from None
     if cut.type.shape != tuple(shape):
         cut = ctx.op("reshape", [cut], node.span, {"shape": tuple(shape)}, hint)
     return cut

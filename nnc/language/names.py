@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, fields
 from nnc.base.diagnostic import Label, Reporter
 from nnc.base.source import Span
 from nnc.language import library
-from nnc.language.builtins import BUILTINS, PENDING
+from nnc.language.builtins import BUILTINS, CONSTANTS, PENDING
 from nnc.language.files import FileScope
 from nnc.language.settings import NAMES as SETTINGS
 from nnc.language.signature import TYPE_NAMES
@@ -20,7 +20,6 @@ from nnc.language.statements import assigned
 from nnc.language.suggest import nearest
 from nnc.syntax import tree
 
-CONSTANTS = ("inf", "training")
 OPTIMIZER_NAMES = ("parameter", "gradient", "step")
 INITIALIZER_NAMES = ("shape", "fan_in", "fan_out")
 

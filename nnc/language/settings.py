@@ -40,7 +40,7 @@ PLAIN: dict[str, Setting] = {
     "data": Setting('the path of a data set, "digits.npz"', lambda v: isinstance(v, str) and bool(v)),
     "validation_split": Setting("a number of at least 0 and below 1", _is_share),
 }
-LOSS, OPTIMIZER, METRICS = "loss", "optimizer", "metrics"
+LOSS, OPTIMIZER, METRICS, BATCH_SIZE = "loss", "optimizer", "metrics", "batch_size"
 PENDING = (
     "weights",
     "gradient_accumulation_steps",

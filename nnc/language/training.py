@@ -17,7 +17,7 @@ from nnc.language.naming import Place
 from nnc.language.operators import number
 from nnc.language.optimize import trained_by
 from nnc.language.scope import Frame
-from nnc.language.settings import LOSS, METRICS, NAMES, OPTIMIZER, PENDING, PLAIN
+from nnc.language.settings import BATCH_SIZE, LOSS, METRICS, NAMES, OPTIMIZER, PENDING, PLAIN
 from nnc.language.statements import run
 from nnc.language.values import (
     Anything,
@@ -32,7 +32,7 @@ from nnc.language.values import (
     spell,
 )
 from nnc.syntax import tree
-from nnc.tensor.program import Optimizer, Report
+from nnc.tensor.program import Optimizer, Report, Settings
 
 _ORDER = {LOSS: 0, OPTIMIZER: 2}  # metrics add no penalty; an optimizer may name all parameters
 COUNT, WEIGHT_SUM = "count", "weight"
@@ -68,6 +68,19 @@ def train_block(ctx: Elaboration, node: tree.Train, frame: Frame, weight: Tensor
         _guarded(ctx, partial(_setting, ctx, name, statement, frame, found, weight))
     _check_present(ctx, node, settings)
     return found
+
+
+def batch_length(ctx: Elaboration, node: tree.Train, frame: Frame) -> int | None:
+    """How many samples a batch holds at most, for what needs to know before the block runs; None where that cannot be
+    told yet."""
+    for statement in node.body.statements:
+        if isinstance(statement, tree.Assign) and [name.text for name in statement.names] == [BATCH_SIZE]:
+            try:
+                value = ctx.evaluate(statement.value, frame)
+            except Poisoned:
+                return None
+            return value if isinstance(value, int) and PLAIN[BATCH_SIZE].accepts(value) else None
+    return Settings().batch_size
 
 
 def _guarded(ctx: Elaboration, action: Callable[[], None]) -> None:

@@ -72,3 +72,12 @@ def validation_of(inputs: Sequence[Port], targets: Sequence[Port], given: Any) -
         return data_of(inputs, targets, *parts)
     except DataError as error:
         raise DataError(f"validation_data: {error}") from error
+
+
+def fits(batch: int, largest: int | None, source: str) -> None:
+    """Whether a program that looks at the whole batch was compiled for as many samples. Raises UsageError."""
+    if largest is not None and batch > largest:
+        raise UsageError(
+            f"{batch} samples in a batch: {source} looks at the whole batch, and was compiled for batches of at most "
+            f"{largest}; set batch_size = {batch} in its train block, then build it again"
+        )

@@ -50,6 +50,7 @@ class Model:
     accumulators: ClassVar[tuple[Accumulator, ...]] = ()
     reports: ClassVar[tuple[Report, ...]] = ()
     defaults: ClassVar[Mapping[str, Any]] = {}
+    largest_batch: ClassVar[int | None] = None  # of a program that looks at the whole batch
     steps: ClassVar[Mapping[str, Mapping[str, Step]]]
 
     def __init__(
@@ -331,6 +332,7 @@ class Model:
                 f"the state {waiting[0]} starts at the training data, and the model has seen none yet; "
                 "call fit, or load a checkpoint, first"
             )
+        arguments.fits(batch, None if kind == "predict" else self.largest_batch, self.source[0])
         outputs = self.results if kind == "predict" else ()
         setting = Setting(self.store, self.accumulators, outputs, self.seed, kind, self.device, self.guards, self._stop)
         if self.backend == "torch":

@@ -70,10 +70,8 @@ def run(plan: Plan, world: World) -> tuple[tuple[Kernel, ...], dict[Value, Buffe
     _bind(state)
     chosen = {group: tiles.choose(group, world.batch) for group in plan.fusion.groups}
     for value, home in plan.stored.items():
-        if value not in state.bound:
-            state.placement[value] = _arena(state, value)
-        elif value not in state.placement:
-            state.placement[value] = state.bound[value][0]
+        if value not in state.placement:
+            state.placement[value] = _place(state, value, home)
         assert home in plan.works
     _place_folds(state, chosen)
     kernels = [_kernel(state, group, work, chosen[group]) for group, work in plan.works.items()]
@@ -108,6 +106,22 @@ def _outside(state: Assignment, value: Value, binding: Binding, offset: int) -> 
     return Buffer(name, element, extents(value), space, path, offset)
 
 
+def _place(state: Assignment, value: Value, home: Group) -> Buffer:
+    """Where others than its home read a value: where it goes as a result, or a buffer of the arena. A running sum holds
+    what came before, too."""
+    own = [buffer for buffer in state.bound.get(value, ()) if buffer.space is not Space.SUMS]
+    read = any(value in work.reads for group, work in state.plan.works.items() if group is not home)
+    if own or (value in state.bound and not read):
+        return (own or state.bound[value])[0]
+    return _arena(state, value)
+
+
+def _homes(state: Assignment, value: Value) -> list[Buffer]:
+    """All places that a value is written to."""
+    placed = [state.placement[value]] if value in state.placement else []
+    return list(dict.fromkeys([*placed, *state.bound.get(value, ())]))
+
+
 def _arena(state: Assignment, value: Value) -> Buffer:
     """A new buffer. In bf16 and f16 what is stored of the sample's floats is half as long."""
     element = value.type.element
@@ -136,7 +150,7 @@ def _place_folds(state: Assignment, chosen: dict[Group, Tiles]) -> None:
         group, producer = fusion.fold[value], fusion.producers[value]
         element = folds.element(producer.primitive, producer.args[0].type.element)
         state.partials.setdefault((finish, _tile_count(group, chosen[group]), element), []).append((value, 0))
-        state.placement[value] = state.bound[value][0] if value in state.bound else _arena(state, value)
+        state.placement[value] = _place(state, value, finish)
     for (_, count, element), rows in state.partials.items():
         rows.sort(key=lambda row: _column_order(state.placement[row[0]]))
         position = 0
@@ -188,8 +202,7 @@ def _writes(state: Assignment, group: Group) -> list[Write]:
     stored = [value for value, home in state.plan.stored.items() if home is group]
     rooted = [value for value in fusion.roots.get(group, ()) if value not in stored]
     for value in [*stored, *rooted]:
-        buffers = state.bound.get(value) or [state.placement[value]]
-        found += [Write(value, buffer) for buffer in buffers]
+        found += [Write(value, buffer) for buffer in _homes(state, value)]
     for op, _ in group.folds:
         partials, column = state.columns[op.result]
         found.append(Write(op.result, state.placement[op.result], op.primitive, partials, column))
@@ -198,8 +211,7 @@ def _writes(state: Assignment, group: Group) -> list[Write]:
             if finish is group:
                 fold = fusion.producers[value].primitive
                 partials, column = state.columns[value]
-                buffers = state.bound.get(value) or [state.placement[value]]
-                found += [Write(value, buffer, fold, partials, column) for buffer in buffers]
+                found += [Write(value, buffer, fold, partials, column) for buffer in _homes(state, value)]
     if group.kind is KernelKind.UPDATE:
         found += [Write(value, buffer) for value in group.ops[0].results for buffer in state.bound.get(value, ())]
     return found

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from nnc.schedule import draws, fills, ordered, reductions, views
-from nnc.schedule.index import Index, Looked, Variable, add, constant, flatten, variable
+from nnc.schedule.index import Index, Looked, Variable, add, flatten, variable
 from nnc.schedule.kernel import Buffer, Kernel, Size, Space
 from nnc.schedule.naming import readable
 from nnc.schedule.products import Product
@@ -94,7 +94,7 @@ class Lowering:
         row = TABLE[op.primitive]
         match row.kind:
             case Kind.POINTWISE:
-                args = tuple(self.lower(arg, aligned(arg, value, at), conditions) for arg in op.args)
+                args = tuple(self.lower(arg, views.aligned(arg, value, at), conditions) for arg in op.args)
                 return self.apply(op, args, readable(value))
             case Kind.REDUCTION:
                 return reductions.reduce(self, op)
@@ -109,7 +109,7 @@ class Lowering:
             case Kind.INDEX:
                 return self._index(op, at, conditions)
             case Kind.RANDOM if value.type.batched:
-                return draws.lower(self, op, at)
+                return draws.lower(self, op, at, conditions)
             case _:
                 raise Unsupported(op)
 
@@ -137,7 +137,7 @@ class Lowering:
         if buffer.space is Space.CONTROL:
             return Apply((), "step", "i64", {}, "{0}", (self.number("step"),))
         if buffer.space is Space.DATA:
-            at = (self.sample(at[0]), *at[1:])
+            at = (self.sample(at[0], conditions), *at[1:])
         elif buffer.space is Space.OUTPUT and buffer.batched:
             at = (add(variable(Looked(self.number("cursor"))), at[0]), *at[1:])
         shape = tuple(0 if isinstance(size, Size) else size for size in buffer.shape)
@@ -150,13 +150,18 @@ class Lowering:
         element = "f32" if buffer.element in ("bf16", "f16") else buffer.element
         return Load(dims, readable(value), element, beyond, buffer, index, conditions)
 
-    def sample(self, row: Index) -> Index:
-        """Which row of the data set the batch's `row` is: through the epoch's order."""
+    def sample(self, row: Index, conditions: tuple[Condition, ...] = ()) -> Index:
+        """Which row of the data set the batch's `row` is: through the epoch's order, read where conditions on the row
+        hold."""
         order = Buffer("order", "i64", (Size(),), Space.CONTROL)
-        key = repr(("sample", row))
+        own = set(row.variables())
+        conditions = tuple(c for c in conditions if not c.is_certain and not own.isdisjoint(c.index.variables()))
+        key = repr(("sample", row, conditions))
         if key not in self.runtime:
-            index, dims = add(variable(Looked(self.number("cursor"))), row), self.order(row)
-            self.runtime[key] = Load(dims, "sample", "i64", {v: 0.0 for v in dims if v.padded}, order, index)
+            index = add(variable(Looked(self.number("cursor"))), row)
+            dims = self.sorted((*own, *(v for c in conditions for v in c.index.variables())))
+            beyond = {v: 0.0 for v in dims if v.padded}
+            self.runtime[key] = Load(dims, "sample", "i64", beyond, order, index, conditions)
         node = self.runtime[key]
         return variable(Looked(node, node.dims))
 
@@ -168,6 +173,8 @@ class Lowering:
         """where(conditions hold and `padding` variables are inside, node, other). What follows reads the masked value
         in place of the plain one, so that masks are not repeated."""
         conditions = tuple(condition for condition in conditions if not condition.is_certain)
+        if isinstance(node, Load) and other == 0:  # a load is zero where its own conditions fail
+            conditions = tuple(condition for condition in conditions if condition not in node.conditions)
         if not conditions and not padding:
             return node
         variables = [v for c in conditions for v in c.index.variables()] + list(padding)
@@ -203,11 +210,11 @@ class Lowering:
             case "row":
                 return self.coordinate(at[0])
             case "one_hot":
-                index = self.lower(op.args[0], lead(op.args[0], value, at, 1), conditions)
+                index = self.lower(op.args[0], views.lead(op.args[0], value, at, 1), conditions)
                 return self._equal(index, at[-1], Constant((), "", "f32", {}, 1.0), value)
             case "place":
-                g = self.lower(op.args[0], lead(op.args[0], value, at, 1), conditions)
-                index = self.lower(op.args[1], lead(op.args[1], value, at, 1), conditions)
+                g = self.lower(op.args[0], views.lead(op.args[0], value, at, 1), conditions)
+                index = self.lower(op.args[1], views.lead(op.args[1], value, at, 1), conditions)
                 return self._equal(index, at[-1], g, value)
             case "gather":
                 table, ids = op.args
@@ -250,9 +257,9 @@ class Lowering:
         x, index = op.args
         value = op.result
         assert self.kernel.operands is not None
-        found = self.lower(index, lead(index, value, at, 0), conditions)
+        found = self.lower(index, views.lead(index, value, at, 0), conditions)
         if op not in self.kernel.operands:
-            return self.lower(x, (*lead(x, value, at, -1), variable(Looked(found, found.dims))), conditions)
+            return self.lower(x, (*views.lead(x, value, at, -1), variable(Looked(found, found.dims))), conditions)
         place = self.kernel.operands[op][-1]
         assert place is not None
         (over,) = self.home[place].variables()
@@ -268,21 +275,6 @@ class Lowering:
             node,
             over,
         )
-
-
-def aligned(operand: Value, result: Value, at: Coordinates) -> Coordinates:
-    """Where a pointwise op reads its operand for the element of its result at `at`: NumPy's broadcasting."""
-    shift = int(result.type.batched)
-    sample = at[shift:]
-    own = sample[len(sample) - operand.type.rank :] if operand.type.rank else ()
-    spread = tuple(constant(0) if size == 1 else c for size, c in zip(operand.type.shape, own, strict=True))
-    return (at[0], *spread) if operand.type.batched else spread
-
-
-def lead(operand: Value, result: Value, at: Coordinates, dropped: int) -> Coordinates:
-    """The leading coordinates of `at` for an operand of `_index`, without the `dropped` last axes."""
-    kept = at[: len(at) - dropped] if dropped > 0 else at
-    return kept[1:] if result.type.batched and not operand.type.batched else kept
 
 
 def _attribute(name: str, attribute: object) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from nnc.schedule.index import Index, Variable
-from nnc.schedule.kernel import Buffer
+from nnc.schedule.kernel import Buffer, Extent, Size
 
 TYPES = {
     "f64": "tl.float64",
@@ -28,10 +28,10 @@ _START = Index()
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """0 <= index < size, or, with `every`, index % every == 0 too."""
+    """0 <= index < size, or, with `every`, index % every == 0 too. The size `BATCH` is the number of samples."""
 
     index: Index
-    size: int
+    size: Extent
     every: int = 1
 
     @property
@@ -40,7 +40,7 @@ class Condition:
 
     @property
     def may_be_beyond(self) -> bool:
-        return self.index.last is None or self.index.last >= self.size
+        return isinstance(self.size, Size) or self.index.last is None or self.index.last >= self.size
 
     @property
     def is_certain(self) -> bool:

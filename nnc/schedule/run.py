@@ -7,7 +7,7 @@ In: an elaborated model with its steps' programs, simplified. Out: `Schedule`. I
 from __future__ import annotations
 
 from nnc.schedule import assign, fuse, layout, materialise, memory, normalise, verify
-from nnc.schedule.kernel import Accumulator, Schedule, StepSchedule
+from nnc.schedule.kernel import Accumulator, Schedule, Space, StepSchedule
 from nnc.tensor.program import Model, Program, Role
 
 
@@ -51,7 +51,9 @@ def _step(name: str, plan: materialise.Plan, world: assign.World) -> StepSchedul
     ordered = memory.write_over(memory.order(kernels))
     given = set(plan.fusion.program.function.parameters)
     for kernel in ordered:
-        placement.update((write.value, write.buffer) for write in kernel.writes if write.value not in given)
+        for write in kernel.writes:
+            if write.value not in given and (write.buffer.space is not Space.SUMS or write.value not in placement):
+                placement[write.value] = write.buffer
     step = StepSchedule(name, plan.fusion.program, ordered, placement, memory.lifetimes(ordered))
     verify.verify(step)
     return step

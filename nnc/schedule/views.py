@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from nnc.schedule.index import Index, add, constant, flatten, quotient, scale, unflatten
+from nnc.schedule.kernel import BATCH
 from nnc.schedule.region import Condition, Node
 from nnc.tensor.ir import Op, Value
 
@@ -35,6 +36,8 @@ def lower(lowering: Lowers, op: Op, at: Coordinates, conditions: tuple[Condition
         return _pad(lowering, op, at, conditions)
     if op.primitive == "concat":
         return _concat(lowering, op, at, conditions)
+    if op.primitive == "batch_rows":
+        return _batch_rows(lowering, op, at, conditions)
     return lowering.lower(op.args[0], moved(op, at), conditions)
 
 
@@ -84,6 +87,13 @@ def _pad(lowering: Lowers, op: Op, at: Coordinates, conditions: tuple[Condition,
     return lowering.masked(node, tuple(within), (), value) if within else node
 
 
+def _batch_rows(lowering: Lowers, op: Op, at: Coordinates, conditions: tuple[Condition, ...]) -> Node:
+    """The operand of the sample that the first axis names, zero where there is none."""
+    within = (Condition(at[0], BATCH),)
+    node = lowering.lower(op.args[0], at, (*conditions, *within))
+    return lowering.masked(node, within, (), False if op.result.type.element == "bool" else 0)
+
+
 def _concat(lowering: Lowers, op: Op, at: Coordinates, conditions: tuple[Condition, ...]) -> Node:
     axis = op["axis"]
     assert isinstance(axis, int)
@@ -102,3 +112,18 @@ def _concat(lowering: Lowers, op: Op, at: Coordinates, conditions: tuple[Conditi
         node = part if node is None else lowering.either(within, part, node)
     assert node is not None
     return node
+
+
+def aligned(operand: Value, result: Value, at: Coordinates) -> Coordinates:
+    """Where a pointwise op reads its operand for the element of its result at `at`: NumPy's broadcasting."""
+    shift = int(result.type.batched)
+    sample = at[shift:]
+    own = sample[len(sample) - operand.type.rank :] if operand.type.rank else ()
+    spread = tuple(constant(0) if size == 1 else c for size, c in zip(operand.type.shape, own, strict=True))
+    return (at[0], *spread) if operand.type.batched else spread
+
+
+def lead(operand: Value, result: Value, at: Coordinates, dropped: int) -> Coordinates:
+    """The leading coordinates of `at` for an operand of `_index`, without the `dropped` last axes."""
+    kept = at[: len(at) - dropped] if dropped > 0 else at
+    return kept[1:] if result.type.batched and not operand.type.batched else kept

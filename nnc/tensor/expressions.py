@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from nnc.tensor.ir import Attribute, Function, Op, Value
-from nnc.tensor.types import Shape, TensorType
+from nnc.tensor.types import BatchLength, Shape, TensorType
 
 Number = bool | int | float
 
@@ -109,11 +109,14 @@ class Expressions(ABC):
 
     def count(self, x: Value, axes: Sequence[int], batch: bool) -> Value | Number:
         """How many elements of `x` lie along `axes`, and with `batch` the samples."""
-        size = math.prod(x.type.shape[axis] for axis in axes)
-        if not batch:
-            return size
-        samples = self.op("batch_size")
-        return samples if size == 1 else self.mul(samples, size)
+        sizes = [x.type.shape[axis] for axis in axes]
+        size = math.prod(each for each in sizes if not isinstance(each, BatchLength))
+        runs = int(batch) + sum(isinstance(each, BatchLength) for each in sizes)
+        total: Value | Number = size
+        for _ in range(runs):
+            samples = self.op("batch_size")
+            total = samples if total == 1 else self.mul(samples, total)
+        return total
 
     def variance(
         self, x: Value, axes: Sequence[int] | None = None, keepdims: bool = False, batch: bool = False

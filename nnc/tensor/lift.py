@@ -143,6 +143,12 @@ def _reverse(b: Builder, use: _Use) -> tuple[Value, ...]:
     return use.again(b, axes=tuple(axis + 1 for axis in use.numbers("axes")))
 
 
+def _batch_rows(b: Builder, use: _Use) -> tuple[Value, ...]:
+    """The axis of the batch comes first, so the further one follows it: they change places."""
+    (rows,) = use.again(b)
+    return (b.op("transpose", rows, permutation=(1, 0, *range(2, rows.type.rank))),)
+
+
 def _along(b: Builder, use: _Use) -> tuple[Value, ...]:
     """An op along `axis`, of operands whose axes are the same."""
     axis = use.op["axis"]
@@ -182,6 +188,7 @@ _BY_NAME: dict[str, Rule] = {
     "slice": _slice,
     "pad": _pad,
     "concat": _along,
+    "batch_rows": _batch_rows,
     "reverse": _reverse,
     "one_hot": _of_each_row,
     "pick": _of_each_row,

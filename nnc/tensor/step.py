@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from nnc.tensor import absent
 from nnc.tensor.build import Builder
 from nnc.tensor.gradient import gradient, reached_from
 from nnc.tensor.ir import Function, Value
@@ -73,7 +74,7 @@ def gradient_step(model: Model) -> Program:
 
 def forward_step(program: Program) -> Program:
     """A program that is not differentiated (evaluate, predict), simplified."""
-    return replace(program, function=simplify(program.function, erase_stops=True))
+    return replace(program, function=simplify(absent.run(program.function), erase_stops=True))
 
 
 def _differentiated(model: Model) -> _Differentiated:
@@ -81,7 +82,7 @@ def _differentiated(model: Model) -> _Differentiated:
         raise ValueError(f"{model.name} has no train block")
     train = model.train
     with_loss = replace(train.function, results=(*train.function.results, model.loss))
-    forward = simplify(with_loss)
+    forward = simplify(absent.run(with_loss))
     loss = forward.results[-1]
     forward = replace(forward, results=forward.results[:-1])
     trained = [

@@ -17,6 +17,11 @@ ITEM_SIZE = {"f64": 8, "f32": 4, "f16": 2, "bf16": 2, "i64": 8, "i32": 4, "u8": 
 Shape = tuple[int, ...]
 
 
+class BatchLength(int):
+    """The size of an axis along which the samples of the batch lie: how many there can be. A batch may hold fewer, and
+    then the entries at the axis's end belong to no sample. The number survives where the axis does."""
+
+
 @dataclass(frozen=True, slots=True)
 class TensorType:
     """The type of a tensor.
@@ -78,8 +83,30 @@ def broadcast_shapes(*shapes: Shape) -> Shape:
             raise TypeMismatch(
                 f"shapes {given} do not fit: axis {axis} is {' here and '.join(map(str, sorted(sizes)))}"
             )
-        result.append(sizes.pop() if sizes else 1)
+        result.append(_joined([shape[axis] for shape in shapes if -axis <= len(shape)], axis))
     return tuple(result)
+
+
+def _joined(sizes: list[int], axis: int) -> int:
+    """One of equal sizes, 1 apart. Raises TypeMismatch where only some of them run over the batch."""
+    long = [size for size in sizes if size != 1]
+    if any(isinstance(size, BatchLength) for size in long) and not all(isinstance(size, BatchLength) for size in long):
+        raise TypeMismatch(f"axis {axis} runs over the batch here, and not there")
+    return next((size for size in sizes if isinstance(size, BatchLength)), long[0] if long else 1)
+
+
+def carried(shape: Shape, wanted: Shape) -> Shape:
+    """`wanted`, a shape of as many elements as `shape`, in which axes of the batch stay what they are. Raises
+    TypeMismatch where one of them would be cut or joined."""
+    found = list(wanted)
+    for axis, size in enumerate(shape):
+        if isinstance(size, BatchLength):
+            before = math.prod(shape[:axis])
+            places = [i for i, own in enumerate(wanted) if own == size and math.prod(wanted[:i]) == before]
+            if not places:
+                raise TypeMismatch("the axis that runs over the batch can neither be cut nor joined with another")
+            found[places[0]] = size
+    return tuple(found)
 
 
 def normalise_axis(axis: int, rank: int) -> int:

@@ -46,7 +46,11 @@ def is_kernel(function: ast.FunctionDef) -> bool:
 
 
 def declared_batch(tree: ast.Module) -> int | None:
-    """What a dictionary of the module gives for "batch_size"."""
+    """What a dictionary of the module gives for "batch_size"; None where axes of that length are the program's own,
+    whose entries beyond the batch are masked."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "largest_batch":
+            return None
     for node in ast.walk(tree):
         if isinstance(node, ast.Dict):
             for key, value in zip(node.keys, node.values, strict=True):

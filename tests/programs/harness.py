@@ -96,6 +96,7 @@ def check_results(name: str, model: Any, samples: int, batch: int) -> None:
     """What a trained model predicts and how it is evaluated, beside float64."""
     reference = REFERENCES[name]
     inputs, targets, _ = reference.data(samples, seed=1)
+    batch = samples if reference.together else batch
     forward = reference.inference or reference.forward
     outcome = forward(in_double(parameters(model) | carried(model)), in_double(inputs | targets))
     found = model.predict(inputs, batch_size=batch, verbose=0)

@@ -44,6 +44,7 @@ class Reference:
     targets: dict[str, Draw]
     sizes: tuple[tuple[int, int], ...]
     inference: Callable[[Tensors, Tensors], Outcome] | None = None
+    together: bool = False  # its loss looks at the whole batch
 
     def data(self, samples: int, seed: int = 0) -> tuple[Arrays, Arrays, np.ndarray]:
         """Inputs, targets and weights."""
@@ -133,6 +134,18 @@ def batch_normalised(p: Tensors, d: Tensors, training: bool) -> Outcome:
     return Outcome(results, entropy(logits, d["digit"]), hit, penalty, states or {})
 
 
+def together(p: Tensors, d: Tensors) -> Outcome:
+    u, w = (torch.tanh(d[side] @ p["tower.kernel"] + p["tower.bias"]) for side in ("left", "right"))
+    similarity = u @ w.T / 0.5
+    row = torch.arange(len(u))
+    alike = (d["kind"][:, None] == d["kind"][None, :]).double()
+    distance = (u[:, None] - u[None, :]).square().mean(-1)
+    pairs = (alike * distance + (1 - alike) * (0.3 - distance).clamp(min=0)).mean(-1)
+    spread = 0.1 * distance.amax(-1) + 0.01 * (u - u.mean(0)).square().mean(-1)
+    loss = entropy(similarity, row) + pairs + spread
+    return Outcome({"u": u, "w": w}, loss, {"agree": hits(similarity, row)})
+
+
 # ------------------------------------------------------------------------------------------------ optimizers
 
 
@@ -208,6 +221,15 @@ REFERENCES = {
     ),
     "sequence": Reference(
         OWN / "sequence.nn", sequence, sgd(0.5), {"x": floats(6, 5)}, {"wanted": floats(6, 4)}, ((23, 16), (9, 2))
+    ),
+    "together": Reference(
+        OWN / "together.nn",
+        together,
+        sgd(0.2),
+        {"left": floats(6), "right": floats(6)},
+        {"kind": labels(3)},
+        ((37, 16), (1, 16), (23, 40)),
+        together=True,
     ),
 }
 

@@ -419,6 +419,11 @@ STRUCTURAL: dict[str, Row] = {
             ((F(5), i(bound=5)), {}, "`gather` expects a common table with a first axis to read from, found float[5]")
         ],
     ),
+    "batch_rows": Row(
+        [Case((type,), {"n": n}) for n in (5, 8) for type in (F(), F(2), F(3, 1), i(2, bound=5, batched=True))],
+        whole=lambda case, x: np.concatenate([x, np.zeros((case.attributes["n"] - len(x), *x.shape[1:]))]),
+        refused=[((f(2),), {"n": 5}, "`batch` expects a value per sample, found a common float[2]")],
+    ),
     "scatter_add": Row(
         index_cases(
             5,

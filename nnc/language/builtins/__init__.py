@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+
+from nnc.base.source import Span
 from nnc.language.builtins import (
+    batch,
     indexing,
     layers,
     linear,
@@ -14,7 +19,8 @@ from nnc.language.builtins import (
     reductions,
     shapes,
 )
-from nnc.language.values import Builtin
+from nnc.language.context import Elaboration
+from nnc.language.values import Anything, Builtin
 
 _FAMILIES = (
     pointwise.BUILTINS,
@@ -27,10 +33,18 @@ _FAMILIES = (
     lists.BUILTINS,
     layers.BUILTINS,
     random.BUILTINS,
+    batch.BUILTINS,
 )
 
 BUILTINS: dict[str, Builtin] = {builtin.name: builtin for family in _FAMILIES for builtin in family}
 
+# What is known without being defined or called.
+CONSTANTS: dict[str, Callable[[Elaboration, Span], Anything]] = {
+    "inf": lambda ctx, span: math.inf,
+    "training": lambda ctx, span: ctx.mode == "train",
+    batch.ROW: batch.row,
+}
+
 # Names of the language's reference that this compiler does not know yet.
-_PENDING = """einsum convolve window_max window_sum resize attention ctc mask lengths ragged batch row"""
+_PENDING = """einsum convolve window_max window_sum resize attention ctc mask lengths ragged"""
 PENDING = frozenset(_PENDING.split())

@@ -139,6 +139,17 @@ TABLE: tuple[Explanation, ...] = (
         "    state pairs: float[2] = 0\n    pairs' = pairs + stack([y_pred, y_true])\n    result = sum(pairs')\n",
     ),
     Explanation(
+        "E0516",
+        "the batch where there is none",
+        "`batch(x)` is x of all samples of the batch, and `row` the place of one among them. They are there in "
+        "training and evaluation; a prediction is made for each sample by itself.",
+        "model Net(x: float[8]) -> y: float[4] {\n    y = x |> Dense(4)\n    penalty mean(batch(y)) ^ 2\n}\n\n"
+        "train Net {\n    target goal: float[4]\n    loss = mean_squared_error(y, goal)\n    optimizer = SGD\n}\n",
+        "model Net(x: float[8]) -> y: float[4] {\n    y = x |> Dense(4)\n"
+        "    penalty mean(batch(y)) ^ 2 if training else 0\n}\n\n"
+        "train Net {\n    target goal: float[4]\n    loss = mean_squared_error(y, goal)\n    optimizer = SGD\n}\n",
+    ),
+    Explanation(
         "W0501",
         "prediction and target exchanged",
         "Losses and metrics take the prediction first, then the target.",

@@ -9,7 +9,7 @@ import numpy as np
 from nnc.tensor.expressions import Expressions
 from nnc.tensor.ir import Op, Value
 from nnc.tensor.primitives.primitive import REQUIRED, Array, Call, Kind, Primitive, no_gradient, size_of_results
-from nnc.tensor.types import TensorType, TypeMismatch
+from nnc.tensor.types import BatchLength, TensorType, TypeMismatch
 
 
 def _check_index(call: Call, index: TensorType, n: int) -> None:
@@ -118,7 +118,37 @@ def _row_reference(call: Call) -> Array:
     return np.arange(call.batch)
 
 
+def _batch_rows(call: Call) -> TensorType:
+    (x,) = call.types
+    _positive(call)
+    if not x.batched:
+        raise TypeMismatch(f"`{call.symbol}` expects a value per sample, found a common {x}")
+    if any(isinstance(size, BatchLength) for size in x.shape):
+        raise TypeMismatch(f"`{call.symbol}` of what runs over the batch already")
+    return TensorType(x.element, (call.integer("n"), *x.shape), False, x.bound)
+
+
+def _batch_rows_reference(call: Call, x: Array) -> Array:
+    result = np.zeros(call.results[0].shape, dtype=x.dtype)
+    result[: call.batch] = x
+    return result
+
+
+def _batch_rows_vjp(b: Expressions, op: Op, g: Value) -> Sequence[Value | None]:
+    return (b.op("gather", g, b.op("row")),)
+
+
 ROWS = (
+    # x of all samples along a new first axis, which has n places: zeros follow the last sample
+    Primitive(
+        "batch_rows",
+        Kind.VIEW,
+        _batch_rows,
+        _batch_rows_reference,
+        _batch_rows_vjp,
+        attributes={"n": REQUIRED},
+        symbol="batch",
+    ),
     Primitive(
         "one_hot",
         Kind.INDEX,

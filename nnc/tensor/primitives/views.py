@@ -13,7 +13,7 @@ from nnc.tensor.expressions import Expressions
 from nnc.tensor.ir import Op, Value
 from nnc.tensor.primitives.pointwise import common_bound, joined
 from nnc.tensor.primitives.primitive import REQUIRED, Array, Call, Infer, Kind, Primitive, Vjp, full_shape
-from nnc.tensor.types import TensorType, TypeMismatch, broadcast_shapes
+from nnc.tensor.types import BatchLength, TensorType, TypeMismatch, broadcast_shapes, carried
 
 
 def integers(op: Op, name: str) -> tuple[int, ...]:
@@ -37,13 +37,19 @@ def _per_axis(call: Call, type: TensorType, *names: str) -> list[tuple[int, ...]
     return found
 
 
+def _uncut(call: Call, size: int, whole: bool) -> None:
+    """An axis along which the samples of the batch lie is taken whole. Raises TypeMismatch."""
+    if isinstance(size, BatchLength) and not whole:
+        raise TypeMismatch(f"`{call.symbol}` would cut or lengthen an axis that runs over the batch")
+
+
 def _reshape(call: Call) -> TensorType:
     (type,), shape = call.types, call.integers("shape")
     if math.prod(shape) != type.size or any(size < 1 for size in shape):
         raise TypeMismatch(
             f"`reshape` of {type} to {list(shape)}: {type.size} elements do not fill {math.prod(shape)} places"
         )
-    return _with_shape(type, shape)
+    return _with_shape(type, carried(type.shape, shape))
 
 
 def _transpose(call: Call) -> TensorType:
@@ -61,7 +67,7 @@ def _broadcast(call: Call) -> TensorType:
         raise TypeMismatch(f"`broadcast` of {type} to {list(shape)}: it has more than that")
     if type.batched and not call.flag("batched"):
         raise TypeMismatch(f"`broadcast` of {type}: a value per sample cannot become a common one")
-    return _with_shape(type, shape, call.flag("batched"))
+    return _with_shape(type, broadcast_shapes(type.shape, shape), call.flag("batched"))
 
 
 def _slice(call: Call) -> TensorType:
@@ -75,7 +81,9 @@ def _slice(call: Call) -> TensorType:
             raise TypeMismatch(
                 f"`slice` {start}:{stop} of axis {axis} of {type}: it takes nothing, or more than there is"
             )
-        shape.append(-(-(stop - start) // step))
+        whole = (start, stop, step) == (0, size, 1)
+        shape.append(size if whole else -(-(stop - start) // step))
+        _uncut(call, size, whole)
     return _with_shape(type, tuple(shape))
 
 
@@ -89,7 +97,12 @@ def _pad(call: Call) -> TensorType:
     if not type.is_float and not float(value).is_integer():
         raise TypeMismatch(f"`pad` of {type} expects an integer to fill with, found {value}")
     sizes = zip(type.shape, low, high, interior, strict=True)
-    shape = tuple(before + (size - 1) * (gap + 1) + 1 + after for size, before, after, gap in sizes)
+    shape = tuple(
+        before + (size - 1) * (gap + 1) + 1 + after if before or gap or after else size
+        for size, before, after, gap in sizes
+    )
+    for size, *more in zip(type.shape, low, high, interior, strict=True):
+        _uncut(call, size, not any(more))
     bounded = type.bound is not None and 0 <= value < type.bound
     return TensorType(type.element, shape, type.batched, type.bound if bounded else None)
 
@@ -106,7 +119,9 @@ def _concat(call: Call) -> TensorType:
         )
         if not same:
             raise TypeMismatch(f"`concat` expects shapes that are equal but for axis {axis}, found {first} and {other}")
-    size = sum(type.shape[axis] for type in call.types)
+    for type in call.types:
+        _uncut(call, type.shape[axis], len(call.types) == 1)
+    size = sum(type.shape[axis] for type in call.types) if len(call.types) > 1 else first.shape[axis]
     shape = (*first.shape[:axis], size, *first.shape[axis + 1 :])
     return TensorType(joined(call, call.types), shape, call.batched, common_bound(call.types))
 
@@ -116,6 +131,7 @@ def _reverse(call: Call) -> TensorType:
     for axis in call.integers("axes"):
         if not 0 <= axis < type.rank:
             raise TypeMismatch(f"`reverse` along axis {axis}: {type} has {type.rank} axes")
+        _uncut(call, type.shape[axis], False)
     return type
 
 

@@ -45,10 +45,10 @@ def transpose(s: Rewriter, op: Op) -> Value | None:
 
 
 def broadcast(s: Rewriter, op: Op) -> Value | None:
-    """A broadcast to the same type, and one of a broadcast."""
+    """A broadcast that repeats nothing, and one of a broadcast."""
     (x,) = op.args
-    if (x.type.shape, x.type.batched) == (op.result.type.shape, op.result.type.batched):
-        return x
+    if x.type.size == op.result.type.size and x.type.batched == op.result.type.batched:
+        return s.reshape(x, op.result.type.shape)
     inner = _made_by(s, x, "broadcast")
     return s.broadcast(inner.args[0], op.result.type) if inner else None
 
