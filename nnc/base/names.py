@@ -11,7 +11,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-_BEFORE_WORD = re.compile(r"(.)([A-Z][a-z0-9]+)")
+_BEFORE_WORD = re.compile(r"(.)([A-Z][a-z]+)")
 _BEFORE_CAPITAL = re.compile(r"([a-z])([A-Z])")
 _NOT_IDENTIFIER = re.compile(r"\W+")
 _PYTHON = frozenset(keyword.kwlist) | frozenset(keyword.softkwlist)

@@ -7,9 +7,9 @@ from nnc.language import fold
 from nnc.language.context import Elaboration
 from nnc.language.initialize import initial_value
 from nnc.language.naming import Place
-from nnc.language.operators import number
+from nnc.language.operators import called, is_literal, number
 from nnc.language.scope import Frame
-from nnc.language.signature import ELEMENTS, Slot, Unifier, declared
+from nnc.language.signature import ELEMENTS, PREDICTION, Slot, Unifier, declared
 from nnc.language.values import (
     Anything,
     Configured,
@@ -21,6 +21,7 @@ from nnc.language.values import (
     describe,
     is_applicable,
     is_number,
+    spell,
 )
 from nnc.syntax import tree
 from nnc.tensor.program import Application
@@ -87,7 +88,7 @@ def _given(results: dict[str, Anything]) -> Anything:
     return Results(tuple(results), tuple(results.values()))
 
 
-PREDICTION_FIRST = ("y_pred", "y_true")
+PREDICTION_FIRST = (PREDICTION, "y_true")
 
 
 def _warn_swapped(ctx: Elaboration, layer: Configured, tensors: dict[str, Anything], span: Span) -> None:
@@ -133,11 +134,22 @@ def _bind_tensors(
 
 def _accepted(ctx: Elaboration, layer: Configured, param: tree.Param, value: Anything, span: Span) -> Anything:
     """An input as the definition takes it. Raises Poisoned for what is no tensor where one is declared."""
-    if param.type is None or isinstance(value, Tensor):
+    if param.type is None:
         return value
     kind = param.type.name.text
+    if isinstance(value, Tensor):
+        if kind != "list":
+            return value
+        raise ctx.fail(
+            "E0204",
+            f"`{param.name.text}` of `{layer.defined.name}` is a list, and {called(ctx, value)} is {spell(value.type)}",
+            span,
+            help="make a list of it, (x,), or of several, (x, y)",
+        )
     if kind == "list" and isinstance(value, tuple):
         return value
+    if kind in ELEMENTS and is_literal(value):
+        return number(ctx, value, ELEMENTS[kind], span)
     if kind in ELEMENTS and (is_number(value) or isinstance(value, bool)) and _takes_scalar(param.type):
         return number(ctx, value, ELEMENTS[kind], span)
     if value is None and isinstance(param.default, tree.NoneLiteral):

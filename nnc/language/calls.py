@@ -52,7 +52,7 @@ def match(
     for place, argument in enumerate(given):
         if argument.name is None:
             if place >= len(names):
-                raise _too_many(ctx, defined, names, given, argument, what)
+                raise _too_many(ctx, defined, params, argument, what)
             name = names[place]
         else:
             name = argument.name.text
@@ -69,15 +69,15 @@ def match(
     return found
 
 
-def _too_many(
-    ctx: Elaboration, defined: Defined, names: Sequence[str], given: Sequence[Given], extra: Given, what: str
-) -> Poisoned:
-    takes = "none" if not names else f"{len(names)}: {', '.join(names)}"
+def _too_many(ctx: Elaboration, defined: Defined, params: Sequence[tree.Param], extra: Given, what: str) -> Poisoned:
+    takes = "none" if not params else f"{len(params)}: {', '.join(names_of(params))}"
+    kinds = [param.type.name.text for param in params if param.type is not None]
     return ctx.fail(
         "E0403",
         f"`{defined.name}` is given too many {what}: it takes {takes}",
         extra.span,
         f"{describe(extra.value)} is one too many",
+        help=f"make one list of them: {defined.name}([a, b])" if kinds == ["list"] else None,
     )
 
 

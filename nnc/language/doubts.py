@@ -1,8 +1,8 @@
-"""Warnings about a training that is well formed and probably not meant: swapped arguments, no probability, nothing to
+"""Warnings about a training that is well formed and probably not meant: no probability, pixels as they are, nothing to
 train.
 
-In: the program for training. Out: diagnostics. Intervals of values are followed through the program, roughly: where
-nothing is known of an operation, its result may be any number.
+In: the program for training. Out: diagnostics. Intervals of values are followed through the program, roughly. Products,
+sums and parameters may be any number; of what has no rule, or is divided by something computed, nothing is said.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from nnc.language.operators import called, origins
 from nnc.tensor.ir import Function, Op, Value
 
 Interval = tuple[float, float]
+Rule = Callable[[Op, list[Interval], dict[Value, Op]], Interval | None]
 ANY: Interval = (-math.inf, math.inf)
 UNIT: Interval = (0.0, 1.0)
 POSITIVE: Interval = (0.0, math.inf)
@@ -38,10 +39,10 @@ _KEEPS = frozenset(
 )
 
 
-def intervals(function: Function) -> dict[Value, Interval]:
-    """Between what numbers each float value of a function lies."""
+def intervals(function: Function) -> dict[Value, Interval | None]:
+    """Between what numbers each value of a function lies; None where that is not known."""
     producers = function.producers()
-    known: dict[Value, Interval] = {}
+    known: dict[Value, Interval | None] = dict.fromkeys(function.parameters, ANY)
     for op in function.ops:
         found = _interval(op, known, producers)
         for value in op.results:
@@ -49,16 +50,17 @@ def intervals(function: Function) -> dict[Value, Interval]:
     return known
 
 
-def _interval(op: Op, known: dict[Value, Interval], producers: dict[Value, Op]) -> Interval:
-    args = [known.get(arg, ANY) for arg in op.args]
+def _interval(op: Op, known: dict[Value, Interval | None], producers: dict[Value, Op]) -> Interval | None:
     if op.primitive in _FIXED:
         return _FIXED[op.primitive]
+    if op.results[0].type.element == "bool":
+        return UNIT
+    args = [known[arg] for arg in op.args]
     if op.primitive in _KEEPS:
         return args[0]
     rule = _RULES.get(op.primitive)
-    if rule is not None:
-        return rule(op, args, producers)
-    return ANY
+    sure = [arg for arg in args if arg is not None]
+    return rule(op, sure, producers) if rule is not None and len(sure) == len(args) else None
 
 
 def _constant(op: Op, args: list[Interval], producers: dict[Value, Op]) -> Interval:
@@ -66,13 +68,12 @@ def _constant(op: Op, args: list[Interval], producers: dict[Value, Op]) -> Inter
     return (float(value), float(value)) if isinstance(value, int | float) else ANY
 
 
-def _div(op: Op, args: list[Interval], producers: dict[Value, Op]) -> Interval:
-    (low, _), (other, _) = args
-    if low < 0 or other < 0:
-        return ANY
-    below = producers.get(op.args[1])
-    is_share = below is not None and below.primitive == "sum" and below.args[0] is op.args[0]
-    return UNIT if is_share else POSITIVE
+def _div(op: Op, args: list[Interval], producers: dict[Value, Op]) -> Interval | None:
+    """Divided by a number; by something computed it may be a share, such as exp(x) / sum(exp(x))."""
+    (low, high), (divisor, other) = args
+    if divisor != other or divisor <= 0:
+        return None
+    return low / divisor, high / divisor
 
 
 def _mul(op: Op, args: list[Interval], producers: dict[Value, Op]) -> Interval:
@@ -102,7 +103,9 @@ def _concat(op: Op, args: list[Interval], producers: dict[Value, Op]) -> Interva
     return min(low for low, _ in args), max(high for _, high in args)
 
 
-_RULES: dict[str, Callable[[Op, list[Interval], dict[Value, Op]], Interval]] = {
+_RULES: dict[str, Rule] = {
+    "einsum": lambda op, args, _: ANY,
+    "log": lambda op, args, _: ANY,
     "constant": _constant,
     "div": _div,
     "mul": _mul,
@@ -119,7 +122,15 @@ _RULES: dict[str, Callable[[Op, list[Interval], dict[Value, Op]], Interval]] = {
 
 
 def warn(ctx: Elaboration, function: Function, loss: Value) -> None:
-    """Warns of a log of a prediction that is no probability, and of a loss that nothing trained leads to."""
+    """Warns of what a training probably does not mean."""
+    _probabilities(ctx, function)
+    _raw_bytes(ctx, function)
+    if "prediction" not in ctx.origins.get(loss, frozenset()) and loss.span is not None:
+        ctx.reporter.warning("W0503", "the loss does not depend on anything that is trained", loss.span)
+
+
+def _probabilities(ctx: Elaboration, function: Function) -> None:
+    """Warns of the log of a result that is no probability."""
     known = intervals(function)
     producers = function.producers()
     for op in function.ops:
@@ -129,10 +140,10 @@ def warn(ctx: Elaboration, function: Function, loss: Value) -> None:
         picked = producers.get(value)
         if picked is not None and picked.primitive == "pick":
             value = picked.args[0]
-        low, high = known.get(value, ANY)
-        if value not in ctx.outputs or (low >= 0 and high <= 1):
+        found = known[value]
+        if value not in ctx.outputs or found is None or (found[0] >= 0 and found[1] <= 1):
             continue
-        spread = "any number" if low < 0 else "more than 1"
+        spread = "any number" if found[0] < -1 else "below 0" if found[0] < 0 else "more than 1"
         ctx.reporter.warning(
             "W0502",
             f"the log of {called(ctx, value)} is taken as of a probability, and it may be {spread}",
@@ -140,5 +151,29 @@ def warn(ctx: Elaboration, function: Function, loss: Value) -> None:
             others=origins(ctx, [value]),
             help="end the model with softmax, or with sigmoid for a single number",
         )
-    if "prediction" not in ctx.origins.get(loss, frozenset()) and loss.span is not None:
-        ctx.reporter.warning("W0503", "the loss does not depend on anything that is trained", loss.span)
+
+
+_PASSES_ON = frozenset(
+    ("reshape", "transpose", "broadcast", "slice", "reverse", "pad", "concat", "stop_gradient", "add", "sub", "neg")
+)
+
+
+def _raw_bytes(ctx: Elaboration, function: Function) -> None:
+    """Warns of the numbers 0 .. 255 of an input that reach a product as they are."""
+    raw: dict[Value, Value] = {value: value for value in function.parameters if value.type.element == "u8"}
+    for op in function.ops:
+        source = next((raw[arg] for arg in op.args if arg in raw), None)
+        if source is None or "input" not in ctx.origins.get(source, ()):
+            continue
+        if op.primitive in _PASSES_ON or (op.primitive == "convert" and op.result.type.is_float):
+            raw.update(dict.fromkeys(op.results, source))
+        elif op.primitive == "einsum" and op.span is not None:
+            name = ctx.named.get(source, source.hint)
+            ctx.reporter.warning(
+                "W0504",
+                f"`{name}` is u8, 0 to 255, and reaches a product unscaled",
+                op.span,
+                others=origins(ctx, [source]),
+                help=f"scale it first: float({name}) / 255",
+            )
+            return

@@ -25,7 +25,7 @@ from nnc.language.scope import Frame
 from nnc.language.settings import settings_of
 from nnc.language.signature import declared
 from nnc.language.training import Training, batch_length, train_block
-from nnc.language.values import Anything, Configured, Defined, Poison, Poisoned, Results, Tensor
+from nnc.language.values import Anything, Configured, Defined, Poison, Poisoned, Results, Tensor, describe
 from nnc.syntax import tree
 from nnc.tensor.build import Builder
 from nnc.tensor.program import RUNTIME_NAMES, Binding, Model, Port, Program, Role
@@ -230,10 +230,10 @@ class _Run:
                 if result.name is not None:
                     self.frame.bind(result.name.text, Poison(), result.name.span)
             return
-        values = value.values if isinstance(value, Results) else (value,)
+        values = value.values if isinstance(value, Results) and len(declared_results) > 1 else (value,)
         for result, each in zip(declared_results, values, strict=True):
             if not isinstance(each, Tensor) or result.name is None:
-                raise self.ctx.fail("E0205", "a model's result is a tensor", result.span)
+                raise self.ctx.fail("E0205", f"a model's result is a tensor, and this is {describe(each)}", result.span)
             self._refuse_taken(result.name)
             written = " ".join(result.type.span.text.split()) if result.type is not None else str(each.type)
             self.results.append(Port(result.name.text, each.type, written, result.name.span))

@@ -11,27 +11,22 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import assert_never
 
-from nnc.language import comprehensions, library, lists, operators
-from nnc.language.apply import call, configure, pipe
+from nnc.language import attributes, comprehensions, library, lists, operators
+from nnc.language.apply import call, pipe
 from nnc.language.builtins import BUILTINS, CONSTANTS, PENDING
 from nnc.language.builtins.shapes import product
 from nnc.language.constants import LONGEST
 from nnc.language.context import Elaboration
 from nnc.language.files import FileScope
 from nnc.language.fold import read_early
-from nnc.language.layers import parameter_names
 from nnc.language.scope import Frame
-from nnc.language.suggest import nearest
 from nnc.language.values import (
     Anything,
-    Configured,
     Defined,
-    Fixed,
     ModuleValue,
     Poison,
     Poisoned,
     Record,
-    Results,
     Stages,
     Tensor,
     Unfolded,
@@ -77,7 +72,7 @@ def evaluate(ctx: Elaboration, node: tree.Expression, frame: Frame, hint: str) -
         case tree.Subscript():
             return lists.subscript(ctx, node, frame, hint)
         case tree.Attribute():
-            return _attribute(ctx, node, frame)
+            return attributes.attribute(ctx, node, frame, in_file)
         case _:
             assert_never(node)
 
@@ -182,7 +177,11 @@ def _logical(ctx: Elaboration, node: tree.Logical, frame: Frame, hint: str) -> A
     if isinstance(left, bool) and isinstance(right, bool | Tensor):
         return right
     for value, part in ((left, node.left), (right, node.right)):
-        if not isinstance(value, bool) and not (isinstance(value, Tensor) and value.type.element == "bool"):
+        if (
+            not isinstance(value, bool)
+            and not operators.is_literal(value)
+            and not (isinstance(value, Tensor) and value.type.element == "bool")
+        ):
             raise ctx.fail(
                 "E0210",
                 f"`{node.operator}` joins truth values, and this is {describe(value)}",
@@ -216,7 +215,7 @@ def _unary(ctx: Elaboration, node: tree.Unary, frame: Frame, hint: str) -> Anyth
     elif isinstance(value, int | float) and not isinstance(value, bool):
         return -value
     elif isinstance(value, Tensor) and value.type.element != "bool":
-        return ctx.op("neg", [value], node.span, hint=hint)
+        return ctx.op("neg", [operators.counted(ctx, value, node.span)], node.span, hint=hint)
     raise ctx.fail("E0210", f"`{node.operator}` does not take {describe(value)}", node.span)
 
 
@@ -260,7 +259,7 @@ def _configure_only(ctx: Elaboration, stage: tree.Expression, frame: Frame) -> N
             ctx.evaluate(stage, frame)
 
 
-# Records and attributes ---------------------------------------------------------------------------------------------
+# Records ------------------------------------------------------------------------------------------------------------
 
 
 def _record(ctx: Elaboration, node: tree.Record, frame: Frame) -> Record:
@@ -276,69 +275,3 @@ def _record(ctx: Elaboration, node: tree.Record, frame: Frame) -> Record:
             entries[entry.path] = Poison()
         spans[entry.path] = entry.span
     return Record(entries, spans)
-
-
-def _attribute(ctx: Elaboration, node: tree.Attribute, frame: Frame) -> Anything:
-    value = ctx.evaluate(node.value, frame)
-    name = node.name.text
-    match value:
-        case ModuleValue(home=home):
-            item = home.items.get(name)
-            if item is not None:
-                found = in_file(ctx, home, name)
-                if isinstance(found, Poison):
-                    raise Poisoned
-                return found
-            known: Sequence[str] = tuple(home.items)
-        case Record(entries=entries):
-            if name in entries:
-                if isinstance(entries[name], Poison):
-                    raise Poisoned
-                return entries[name]
-            known = tuple(entries)
-        case Configured():
-            return _of_layer(ctx, value, node)
-        case Fixed(target=Configured() as layer):
-            found = _of_layer(ctx, layer, node)
-            if isinstance(found, Tensor):
-                return ctx.op("stop_gradient", [found], node.span, hint=found.hint)
-            return Fixed(found) if is_applicable(found) else found
-        case Results():
-            if name in value.names:
-                return value.values[value.names.index(name)]
-            known = value.names
-        case _:
-            known = ()
-    raise ctx.fail(
-        "E0306",
-        f"{describe(value)} has no `{name}`",
-        node.name.span,
-        help="it has " + ", ".join(f"`{each}`" for each in known) if known else None,
-    )
-
-
-def _of_layer(ctx: Elaboration, layer: Configured, node: tree.Attribute) -> Anything:
-    """A parameter or a configuration value of a layer."""
-    name = node.name.text
-    if layer.path is not None:
-        path = ".".join((*layer.path, name))
-        held = ctx.parameters.get(path) or ctx.states.get(path)
-        if held is not None:
-            return held
-    whole = configure(ctx, layer)
-    for table in (whole, layer.inner):
-        if name in table:
-            return table[name]
-    known = (*parameter_names(layer.defined), *whole, *layer.inner)
-    near = nearest(name, known)
-    late = name in known or layer.path is None
-    raise ctx.fail(
-        "E0306",
-        f"{describe(layer)} has no `{name}`",
-        node.name.span,
-        help="its parameters exist once it has been applied"
-        if late
-        else f"did you mean `{near}`?"
-        if near
-        else ("it has " + ", ".join(f"`{each}`" for each in known) if known else None),
-    )

@@ -83,7 +83,12 @@ def _of_tensor(ctx: Elaboration, x: Tensor, node: tree.Subscript, frame: Frame, 
     dots = [place for place, item in enumerate(node.items) if isinstance(item, tree.Ellipsis_)]
     named = len(node.items) - added - len(dots)
     if named > x.type.rank or len(dots) > 1:
-        raise ctx.fail("E0214", f"{spell(x.type)} has {x.type.rank} axes", node.span, others=origin(ctx, x))
+        raise ctx.fail(
+            "E0214",
+            f"{spell(x.type)} has {x.type.rank} {'axis' if x.type.rank == 1 else 'axes'}",
+            node.span,
+            others=origin(ctx, x),
+        )
     items = list(node.items)
     if not dots:
         items.append(tree.Ellipsis_(node.span))
@@ -98,7 +103,7 @@ def _of_tensor(ctx: Elaboration, x: Tensor, node: tree.Subscript, frame: Frame, 
             shape.append(1)
         else:
             size = x.type.shape[len(starts)]
-            start, stop, step, kept = _cut(ctx, item, size, frame)
+            start, stop, step, kept = _cut(ctx, x, item, size, frame)
             starts.append(start)
             stops.append(stop)
             steps.append(step)
@@ -117,7 +122,7 @@ def _of_tensor(ctx: Elaboration, x: Tensor, node: tree.Subscript, frame: Frame, 
 
 
 def _cut(
-    ctx: Elaboration, item: tree.Expression | tree.Slice | tree.Ellipsis_, size: int, frame: Frame
+    ctx: Elaboration, x: Tensor, item: tree.Expression | tree.Slice | tree.Ellipsis_, size: int, frame: Frame
 ) -> tuple[int, int, int, bool]:
     """Start, stop and step of one axis, and whether the axis stays."""
     if isinstance(item, tree.Slice):
@@ -126,12 +131,19 @@ def _cut(
         if step < 0:
             raise ctx.fail("E0214", "a step is positive", item.span, help="reverse(x, axis) turns an axis round")
         if start >= stop:
-            raise ctx.fail("E0214", f"nothing is left of an axis of {size}", item.span)
+            raise ctx.fail("E0214", f"nothing is left of an axis of {size}", item.span, others=origin(ctx, x))
         return start, stop, step, True
     assert not isinstance(item, tree.Ellipsis_), "taken out by the caller"
     value = ctx.evaluate(item, frame)
     if isinstance(value, Tensor):
         raise ctx.fail("E0214", "a tensor is no subscript", item.span, help="gather(x, index) reads at computed places")
-    if isinstance(value, bool) or not isinstance(value, int) or not -size <= value < size:
-        raise ctx.fail("E0214", f"an axis of {size} has no place {describe(value)}", item.span)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ctx.fail("E0214", f"an integer is wanted, and this is {describe(value)}", item.span)
+    if not -size <= value < size:
+        raise ctx.fail(
+            "E0214",
+            f"an axis of {size} has the places 0 to {size - 1}, and this is {value}",
+            item.span,
+            others=origin(ctx, x),
+        )
     return value % size, value % size + 1, 1, False

@@ -5,12 +5,14 @@ In: evaluated operands with their places. Out: a compile-time value where both a
 
 from __future__ import annotations
 
+from itertools import groupby
+
 from nnc.base.diagnostic import Label
 from nnc.base.source import Span
 from nnc.language import constants
 from nnc.language.context import Elaboration
 from nnc.language.values import Anything, Poisoned, Tensor, describe, is_number, spell
-from nnc.tensor.types import TensorType, TypeMismatch
+from nnc.tensor.types import Shape, TensorType, TypeMismatch
 
 ARITHMETIC = {"+": "add", "-": "sub", "*": "mul", "/": "div", "//": "floordiv", "%": "mod", "^": "pow"}
 COMPARISON = {"==": "eq", "!=": "ne", "<": "lt", "<=": "le", ">": "gt", ">=": "ge"}
@@ -25,6 +27,9 @@ _DOING = {
     "%": "take the remainder of",
     "^": "raise",
 }
+
+LONGEST_LITERAL = 1_000  # numbers of a list that stands for a tensor
+JOINED = 8  # parts of one concatenation
 
 Operand = tuple[Anything, Span]
 
@@ -74,7 +79,7 @@ def operands(ctx: Elaboration, verb: str, left: Operand, right: Operand, span: S
     """Both operands as tensors of one element type; arithmetic on an index is i32. Raises Poisoned."""
     (a, a_span), (b, b_span) = left, right
     for value, place in (left, right):
-        if not isinstance(value, Tensor | bool) and not is_number(value):
+        if not isinstance(value, Tensor | bool) and not is_number(value) and not is_literal(value):
             raise ctx.fail(
                 "E0210", f"cannot {verb} {describe(a)} and {describe(b)}", span, others=(Label(place, describe(value)),)
             )
@@ -103,12 +108,16 @@ def _both_counted(x: Tensor, y: Tensor) -> bool:
 
 
 def _counted(ctx: Elaboration, operand: Operand, other: Anything) -> Operand:
-    """An operand of arithmetic: an index counts in i32, beside a tensor of i64 in i64."""
     x, span = operand
-    if not isinstance(x, Tensor) or x.type.bound is None:
-        return operand
+    return (counted(ctx, x, span, other) if isinstance(x, Tensor) else x), span
+
+
+def counted(ctx: Elaboration, x: Tensor, span: Span, other: Anything = None) -> Tensor:
+    """An operand of arithmetic: an index counts in i32, beside a tensor of i64 in i64."""
+    if x.type.bound is None:
+        return x
     wide = isinstance(other, Tensor) and other.type.bound is None and other.type.element == "i64"
-    return ctx.op("convert", [x], span, {"element": "i64" if wide else "i32"}, x.hint), span
+    return ctx.op("convert", [x], span, {"element": "i64" if wide else "i32"}, x.hint)
 
 
 def _conversion(ctx: Elaboration, x: Tensor, y: Tensor) -> str:
@@ -125,8 +134,18 @@ def _conversion(ctx: Elaboration, x: Tensor, y: Tensor) -> str:
     )
 
 
+def is_literal(value: Anything) -> bool:
+    """Whether the value is a list of numbers or truth values, or of such lists: it can stand for a constant tensor."""
+    if not isinstance(value, tuple) or not value:
+        return False
+    return all(is_number(item) or isinstance(item, bool) or is_literal(item) for item in value)
+
+
 def number(ctx: Elaboration, value: Anything, element: str, span: Span) -> Tensor:
-    """A compile-time number as a tensor of the element type it meets. A fraction meeting integers is an error."""
+    """A compile-time number, or a list of them, as a tensor of the element type it meets. A fraction meeting integers
+    is an error."""
+    if isinstance(value, tuple) and is_literal(value):
+        return _listed(ctx, value, element, span)
     if isinstance(value, bool):
         if element != "bool":
             raise ctx.fail("E0203", f"cannot combine {describe(value)} with {element} numbers", span)
@@ -144,6 +163,38 @@ def number(ctx: Elaboration, value: Anything, element: str, span: Span) -> Tenso
             help="convert the tensor first: float(x)",
         )
     return ctx.constant(int(value) if integral else float(value), element, span)
+
+
+def _listed(ctx: Elaboration, value: tuple[Anything, ...], element: str, span: Span) -> Tensor:
+    """A list as a constant tensor: runs of one number, joined."""
+    shape, numbers = _flat(ctx, value, span)
+    if len(numbers) > LONGEST_LITERAL:
+        raise ctx.fail(
+            "E0217",
+            f"a list that stands for a tensor holds at most {LONGEST_LITERAL:,} numbers, this one {len(numbers):,}",
+            span,
+        )
+    parts = []
+    for _, run in groupby(numbers, key=lambda each: (type(each), each)):
+        same = list(run)
+        one = number(ctx, same[0], element, span)
+        parts.append(ctx.op("broadcast", [one], span, {"shape": (len(same),), "batched": False}, "constant"))
+    while len(parts) > 1:
+        groups = [parts[place : place + JOINED] for place in range(0, len(parts), JOINED)]
+        parts = [ctx.op("concat", group, span, {"axis": 0}, "constant") if group[1:] else group[0] for group in groups]
+    return ctx.op("reshape", parts, span, {"shape": shape}, "constant") if len(shape) > 1 else parts[0]
+
+
+def _flat(ctx: Elaboration, value: Anything, span: Span) -> tuple[Shape, list[Anything]]:
+    """The shape of nested lists, and their numbers in row-major order. Raises Poisoned where rows differ."""
+    if not isinstance(value, tuple):
+        return (), [value]
+    rows = [_flat(ctx, item, span) for item in value]
+    shapes = list(dict.fromkeys(shape for shape, _ in rows))
+    if len(shapes) > 1:
+        found = " and ".join(str(list(shape)) if shape else "a number" for shape in shapes[:2])
+        raise ctx.fail("E0207", f"the rows of this list differ in shape: {found}", span)
+    return (len(value), *shapes[0]), [each for _, row in rows for each in row]
 
 
 def pointwise(

@@ -22,6 +22,7 @@ from nnc.tensor.types import TensorType
 ELEMENTS = {name: name for name in ("f32", "f16", "bf16", "u8", "i32", "i64", "bool")} | {"float": "f32"}
 INDEX = "index"
 INDEX_ELEMENT = "i64"
+PREDICTION = "y_pred"
 KINDS = ("int", "number", "bool", "string", "list", "function", "layer")
 TYPE_NAMES = (*ELEMENTS, INDEX, *KINDS)
 
@@ -197,7 +198,19 @@ class Unifier:
             slot.span,
             f"`{key}` is {list(axes)} here",
             others=tuple(others),
+            help=None if other is None or closing else _rest_help(ctx, slot.value, other.value),
         )
+
+
+def _rest_help(ctx: Elaboration, value: Tensor, other: Tensor) -> str | None:
+    """How to make two shapes one: a target is declared otherwise, a lone axis of 1 is read away."""
+    for target, wanted in ((value, other), (other, value)):
+        if "target" in ctx.origins.get(target, ()) and target in ctx.named:
+            return f"declare it so: target {ctx.named[target]}: {spell(wanted.type)}"
+    for long, short in ((value, other), (other, value)):
+        if long in ctx.named and long.type.shape == (*short.type.shape, 1):
+            return f"read the one number of its last axis: {ctx.named[long]}[..., 0]"
+    return None
 
 
 def _parts(dims: tuple[tree.Dimension, ...]) -> tuple[list[tree.Dimension], tree.Rest | None, list[tree.Dimension]]:
@@ -211,12 +224,17 @@ def _parts(dims: tuple[tree.Dimension, ...]) -> tuple[list[tree.Dimension], tree
 def _kind_help(ctx: Elaboration, slot: Slot, wanted: str) -> str | None:
     given = slot.value.type
     name = ctx.named.get(slot.value, "x")
+    is_target = "target" in ctx.origins.get(slot.value, ())
     if wanted == "float" and given.bound is not None:
-        if "target" in ctx.origins.get(slot.value, ()):
+        if is_target and slot.name == PREDICTION:
             return "the prediction comes first, then the target"
         return f"make vectors of the labels, one_hot({name}, {given.bound}), or numbers, float({name})"
+    if wanted == "float" and given.element == "u8":
+        return f"convert and scale it: float({name}) / 255"
     if wanted == "float":
         return f"convert it: float({name})"
+    if slot.type.name.text == INDEX and is_target:
+        return f"declare the labels with their number, target {name}: index(n), for 0 .. n - 1"
     return None
 
 

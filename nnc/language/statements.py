@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from typing import assert_never
 
 from nnc.language import carry, fold, lists
+from nnc.language.constants import write
 from nnc.language.context import Elaboration
 from nnc.language.initialize import parameter
 from nnc.language.naming import Place
+from nnc.language.operators import origins
 from nnc.language.scope import Frame
 from nnc.language.signature import declared
 from nnc.language.values import Anything, Configured, Poison, Poisoned, Tensor, describe
@@ -117,4 +119,29 @@ def _assert(ctx: Elaboration, node: tree.Assert, frame: Frame) -> None:
         return
     message = ctx.evaluate(node.message, frame) if node.message is not None else None
     text = message if isinstance(message, str) else " ".join(node.condition.span.text.split())
-    raise ctx.fail("E0414", text, node.condition.span, "this must hold, and does not")
+    words = "".join(letter if letter.isalnum() or letter == "_" else " " for letter in node.condition.span.text).split()
+    read = [binding.value for name, binding in frame.names.items() if name in words]
+    raise ctx.fail(
+        "E0414",
+        text,
+        node.condition.span,
+        "this must hold, and does not",
+        others=origins(ctx, [value for value in read if isinstance(value, Tensor)]),
+        notes=_sides(ctx, node.condition, frame),
+    )
+
+
+def _sides(ctx: Elaboration, condition: tree.Expression, frame: Frame) -> tuple[str, ...]:
+    """What the sides of a comparison that does not hold are, where they say more than is written."""
+    match condition:
+        case tree.Logical(left=left, right=right, operator="and"):
+            return _sides(ctx, right if ctx.evaluate(left, frame) is True else left, frame)
+        case tree.Logical(right=right, operator="or"):
+            return _sides(ctx, right, frame)
+        case tree.Compare(left=left, right=right):
+            written = [" ".join(side.span.text.split()) for side in (left, right)]
+            values = [write(ctx.evaluate(side, frame)) for side in (left, right)]
+            said = [f"{name} is {value}" for name, value in zip(written, values, strict=True) if name != value]
+            return (", ".join(said),) if said and len(said[0]) <= 80 else ()
+        case _:
+            return ()

@@ -68,7 +68,7 @@ def changed(*pairs: tuple[str, str]) -> str:
         ([("{ accuracy: accuracy(probs, digit) }", "{ a: accuracy(digit, probs), b: nothing }")], ["E0204", "E0301"]),
         ([("hidden |> Dense(10, softmax)", "hidden + pixels"), ("loss = ", "lose = ")], ["E0201", "E0502", "E0501"]),
         ([("target digit: index(10)", "")], ["E0301"]),
-        ([("target digit: index(10)", "target digit: u8")], ["E0203", "E0414"]),
+        ([("target digit: index(10)", "target digit: u8")], ["E0414", "E0414"]),
         ([("digit: index(10)", "digit: float[10]")], []),
         ([("Dense(32, relu)", "Dense(32, relu, use_bias = 1)"), ("Dense(10", "Dense(10.0")], ["E0404", "E0404"]),
         ([("RMSprop(learning_rate = 1e-3)", "hidden_rate = 1")], ["E0503", "E0501"]),
@@ -124,3 +124,40 @@ def test_too_many_operations():
 )
 def test_what_the_caller_asks_for(options, expected):
     assert codes(DIGITS, **options) == expected
+
+
+def test_a_model_of_one_result_that_gets_several():
+    text = """layer Two(x: float[D]) -> (a, b) {
+    a = x
+    b = x * 2
+}
+model Net(x: float[8]) -> y {
+    y = x |> Two
+}
+"""
+    assert codes(text) == ["E0205"]
+
+
+def of_bytes(first: str) -> str:
+    return changed(("pixels: float[64]", "pixels: u8[64]"), ("pixels |>", f"{first} |>"))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (of_bytes("float(pixels)"), ["W0504"]),
+        (of_bytes("(float(pixels) - 128)"), ["W0504"]),
+        (of_bytes("(float(pixels) / 255)"), []),
+        (of_bytes("float(pixels) |> LayerNormalization"), []),
+        (of_bytes("pixels |> Rescaling(1 / 255)"), []),
+        (of_bytes("pixels"), ["E0204"]),
+        *((changed(("softmax", name)), ["W0502"]) for name in ("relu", "linear", "tanh", "softplus")),
+        (changed(("softmax", "sigmoid")), []),
+        ("fn mine(x) = exp(x) / sum(exp(x))\n" + changed(("softmax", "mine")), []),
+        (changed(("index(10)", "float")), ["E0414", "E0414"]),
+        (changed(("index(10)", "float[1]")), ["E0414", "E0414"]),
+        (changed(("categorical_crossentropy", "mean_squared_error")), ["E0204"]),
+    ],
+)
+def test_what_a_training_hardly_means(text, expected):
+    assert codes(text) == expected

@@ -55,6 +55,14 @@ def of_x(body: str, more: str = "") -> str:
         ("r = { a: 2, b: [3, 4] }\ny = x * r.a + r.b[1]", X * 2 + 4),
         ("y = x if none == none and x != none else -x", X),
         ("y = minimum(x, inf) * sqrt(4)", X * 2),
+        ("y = x + [1, 2, 3, 4.5]", [*X, 1, 2, 3, 4.5]),
+        ("y = x * [[1], [2]]", X * [[1], [2]]),
+        ("y = x @ [[1, 0], [0, 1], [1, 1], [2, 2]]", X @ [[1, 0], [0, 1], [1, 1], [2, 2]]),
+        ("y = where(x > [0, 1, 0, 1], x, [1, 2, 3, 4])", np.where(X > [0, 1, 0, 1], X, [1, 2, 3, 4])),
+        ("y = maximum(x, [0, 1, 0, 1])", np.maximum(X, [0, 1, 0, 1])),
+        ("y = apart(x[0], (4, 3, 2, 1))", X[:, 0] - [4, 3, 2, 1]),
+        ("y = concat([x[0], [1, 1, 2]])", np.concatenate([X[:, 0], np.tile([1, 1, 2], (3, 1))], 1)),
+        ("y = gather([5, 6, 7, 8], argmax(x, axis = -1))", 5 + X.argmax(-1)),
         ("y = float(i32(x * 3))", np.trunc(X * 3)),
         ("f = leak(0.1)\ny = x |> f", np.where(X > 0, X, 0.1 * X)),
         ("y = leak(x)", np.where(X > 0, X, 0.3 * X)),
@@ -99,6 +107,10 @@ layer both(x: float[...]) -> (first, second: float[...]) {
         ("y = x + Dense(3)", ["E0210"]),
         ("y = x + none", ["E0210"]),
         ('y = x + "1"', ["E0210"]),
+        ("y = x + [[1, 2], [3]]", ["E0207"]),
+        ("y = x + [1, 2, 3]", ["E0201"]),
+        ("y = x + [i % 7 for i in range(2000)]", ["E0217"]),
+        ("y = i32(x) + [1, 2, 3, 4.5]", ["E0208"]),
         ("y = x[2]", ["E0214"]),
         ("y = x[0, 0, 0]", ["E0214"]),
         ("y = x @ x", ["E0201"]),
@@ -137,6 +149,26 @@ def test_index_types():
     assert [str(each.type) for each in model.results] == ["float", "index(5)", "bool"]
     assert model.inputs[1].type.bound == 5
     assert codes(text.replace("index(5))", "index(6))")) == ["E0206"]
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("i + 1", "i32[2]"),
+        ("-i", "i32[2]"),
+        ("maximum(i, 1)", "i32[2]"),
+        ("sum(i)", "i32"),
+        ("i[:1]", "index(4)[1]"),
+        ("concat([i, i])", "index(4)[4]"),
+        ("where(i == 1, i, 0)", "index(4)[2]"),
+        ("where(i == 1, 3, i)", "index(4)[2]"),
+        ("where(i == 1, i, 4)", "i64[2]"),
+        ("gather(arange(4), i)", "index(4)[2]"),
+    ],
+)
+def test_indices(written, expected):
+    (port,) = model_of(f"model Net(i: index(4)[2]) -> y {{\n    y = {written}\n}}\n").results
+    assert str(port.type) == expected
 
 
 @pytest.mark.parametrize(

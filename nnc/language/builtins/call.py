@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from nnc.base.diagnostic import Label
 from nnc.base.source import Span
 from nnc.language.context import Elaboration
-from nnc.language.operators import number, origins
+from nnc.language.operators import is_literal, number, origins
 from nnc.language.scope import Frame
 from nnc.language.values import Anything, Poisoned, Tensor, describe, is_number
 from nnc.tensor.ir import Attribute
@@ -44,13 +44,23 @@ class BuiltinCall:
         return self.ctx.fail(code, f"`{self.name}`: {title}", self.span, text, others=others, help=help)
 
     def tensor(self, place: int = 0, element: str | None = None) -> Tensor:
-        """An argument that must be a tensor; a number becomes one where `element` says of what type."""
+        """An argument that must be a tensor; a list of numbers becomes one, and a number does where `element` says of
+        what type."""
         value = self.args[place]
         if isinstance(value, Tensor):
             return value
+        if is_literal(value):
+            return self.listed(value, element)
         if element is not None and (is_number(value) or isinstance(value, bool)):
             return number(self.ctx, value, element, self.span)
         raise self.fail(f"a tensor is wanted, and this is {describe(value)}", code="E0210")
+
+    def listed(self, value: Anything, element: str | None = None) -> Tensor:
+        """A list of numbers or truth values as a tensor, of `element` or of the type that it has by itself."""
+        first = value
+        while isinstance(first, tuple):
+            first = first[0]
+        return number(self.ctx, value, element or ("bool" if isinstance(first, bool) else "f32"), self.span)
 
     def op(self, primitive: str, args: Sequence[Tensor], last: bool = True, **attributes: Attribute) -> Tensor:
         """An operation; the last one of a call is named after the variable that it is for."""

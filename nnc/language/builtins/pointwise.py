@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 from nnc.language.builtins.call import BuiltinCall
-from nnc.language.operators import pointwise
+from nnc.language.operators import counted, pointwise
 from nnc.language.values import Anything, Builtin, Tensor, describe, is_number
 
 Fold = Callable[..., float | bool]
@@ -35,6 +36,7 @@ def _folded(call: BuiltinCall, fold: Fold, args: tuple[Anything, ...]) -> Anythi
 def _apply(primitive: str, fold: Fold, call: BuiltinCall) -> Anything:
     if not call.has_tensors:
         return _folded(call, fold, call.args)
+    call = replace(call, args=tuple(counted(call.ctx, a, call.span) if isinstance(a, Tensor) else a for a in call.args))
     element = next(arg.type.element for arg in call.args if isinstance(arg, Tensor))
     args = [(call.tensor(place, element), call.span) for place in range(len(call.args))]
     return pointwise(call.ctx, primitive, f"apply `{call.name}` to", args, call.span, call.hint)
@@ -52,8 +54,17 @@ def _where(call: BuiltinCall) -> Anything:
     known = next((arg.type.element for arg in (yes, no) if isinstance(arg, Tensor)), None)
     if known is None:
         known = "bool" if isinstance(yes, bool) else "f32"
-    args = [(test, call.span), (call.tensor(1, known), call.span), (call.tensor(2, known), call.span)]
+    branches = (_branch(call, 1, no, known), _branch(call, 2, yes, known))
+    args = [(value, call.span) for value in (test, *branches)]
     return pointwise(call.ctx, "where", "apply `where` to", args, call.span, call.hint)
+
+
+def _branch(call: BuiltinCall, place: int, other: Anything, element: str) -> Tensor:
+    """A branch of `where`: a number within the range of the index beside it is such an index."""
+    value, bound = call.args[place], other.type.bound if isinstance(other, Tensor) else None
+    if bound is not None and isinstance(value, int) and not isinstance(value, bool) and 0 <= value < bound:
+        return call.op("constant", [], last=False, value=value, element=element, bound=bound)
+    return call.tensor(place, element)
 
 
 def _clip(call: BuiltinCall) -> Anything:
@@ -67,7 +78,7 @@ def _clip(call: BuiltinCall) -> Anything:
         return _folded(call, lambda a, b, c: min(max(a, b), c), call.args)
     if not isinstance(low, int | float) or not isinstance(high, int | float):
         raise call.fail("its bounds are numbers", code="E0404")
-    return call.op("clip", [x], low=low, high=high)
+    return call.op("clip", [counted(call.ctx, x, call.span)], low=low, high=high)
 
 
 def _stop_gradient(call: BuiltinCall) -> Anything:

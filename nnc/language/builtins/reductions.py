@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from nnc.language.builtins.call import BuiltinCall
-from nnc.language.operators import ARITHMETIC, binary, operands, origins, pointwise
+from nnc.language.operators import ARITHMETIC, binary, counted, operands, origins, pointwise
 from nnc.language.values import Anything, Builtin, Tensor, is_number
 from nnc.tensor.types import TypeMismatch
 
@@ -61,6 +61,8 @@ def _reduce(primitive: str, call: BuiltinCall) -> Anything:
     x = call.tensor()
     if x.type.element == "bool" and primitive in ("sum", "mean"):
         raise call.fail("truth values have no sum", code="E0203", help="make numbers of them: float(x)")
+    if primitive in ("sum", "prod"):
+        x = counted(call.ctx, x, call.span)
     return call.op(
         primitive, [x], axes=call.axes(x.type.rank), keepdims=call.flag("keepdims"), batch=call.flag("batch")
     )

@@ -7,7 +7,7 @@ import math
 from nnc.base.source import Span
 from nnc.language.builtins.call import BuiltinCall
 from nnc.language.context import Elaboration
-from nnc.language.operators import origin, origins
+from nnc.language.operators import is_literal, number, origin, origins
 from nnc.language.values import REQUIRED, Anything, Builtin, Tensor, describe, spell
 from nnc.tensor.types import TypeMismatch
 
@@ -52,10 +52,15 @@ def _broadcast(call: BuiltinCall) -> Anything:
 
 
 def _tensors(call: BuiltinCall) -> list[Tensor]:
-    items = call.args[0]
-    found = [item for item in items if isinstance(item, Tensor)] if isinstance(items, tuple) else []
-    if not isinstance(items, tuple) or len(found) != len(items) or not found:
-        raise call.fail(f"a list of tensors is wanted, and this is {describe(items)}", code="E0210")
+    items = call.args[0] if isinstance(call.args[0], tuple) else ()
+    known = next((item.type.element for item in items if isinstance(item, Tensor)), None)
+    found = [
+        item if isinstance(item, Tensor) else call.listed(item, known)
+        for item in items
+        if isinstance(item, Tensor) or is_literal(item)
+    ]
+    if len(found) != len(items) or not found:
+        raise call.fail(f"a list of tensors is wanted, and this is {describe(call.args[0])}", code="E0210")
     return found
 
 
@@ -116,8 +121,11 @@ def product(
 ) -> Tensor:
     """`x @ y`: the last axis of x with the last but one of y (the only one of a vector), as NumPy's. Raises
     Poisoned."""
-    (x, _), (y, _) = left, right
-    for value, place in (left, right):
+    x, y = (
+        number(ctx, value, "f32", place) if is_literal(value) and isinstance(other, Tensor) else value
+        for (value, place), (other, _) in ((left, right), (right, left))
+    )
+    for value, place in ((x, left[1]), (y, right[1])):
         if not isinstance(value, Tensor) or value.type.rank == 0:
             raise ctx.fail("E0210", f"`@` multiplies tensors with axes, and this is {describe(value)}", place)
     assert isinstance(x, Tensor), "just checked"

@@ -24,6 +24,11 @@ def _metric(code: str, title: str, explanation: str, failing: str, fixed: str) -
     return Explanation(code, title, explanation, text(failing), text(fixed))
 
 
+_OF_PIXELS = (
+    "model Net(pixels: u8[8]) -> y: float[4] {\n    y = PIXELS |> Dense(4, softmax)\n}\n\n"
+    f"train Net {{\n    target label: index(4)\n    {_LOSS}\n    {_OPTIMIZER}\n}}\n"
+)
+
 TABLE: tuple[Explanation, ...] = (
     in_training(
         "E0501",
@@ -182,5 +187,13 @@ TABLE: tuple[Explanation, ...] = (
         "No parameter changes this loss, so no step will.",
         f"loss = float(label)\n{_OPTIMIZER}",
         _BOTH,
+    ),
+    Explanation(
+        "W0504",
+        "bytes fed unscaled into a product",
+        "Numbers of 0 to 255 make the first layer's sums, and its gradients, hundreds of times too large. Divide them "
+        "first, or normalise them.",
+        _OF_PIXELS.replace("PIXELS", "float(pixels)"),
+        _OF_PIXELS.replace("PIXELS", "(float(pixels) / 255)"),
     ),
 )

@@ -14,7 +14,8 @@ def _constant(call: Call) -> TensorType:
         raise TypeMismatch(f"there is no element type {element}: expected one of {', '.join(ELEMENTS)}")
     if not isinstance(value, bool | int | float):
         raise TypeMismatch(f"a constant must be a number, found {value!r}")
-    type = TensorType(element)
+    bound = call.attributes["bound"]
+    type = TensorType(element, bound=bound if isinstance(bound, int) else None)
     if (element == "bool") != isinstance(value, bool):
         raise TypeMismatch(f"the constant {value} does not fit {type}")
     if type.is_integer and not float(value).is_integer():
@@ -31,7 +32,7 @@ ROWS = (
         no_gradient,
         triton="{value}",
         torch="{value}",
-        attributes={"value": REQUIRED, "element": "f32"},
+        attributes={"value": REQUIRED, "element": "f32", "bound": None},
         operands=0,
         out=False,
     ),
