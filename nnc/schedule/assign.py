@@ -117,9 +117,11 @@ def _place(state: Assignment, value: Value, home: Group) -> Buffer:
 
 
 def _homes(state: Assignment, value: Value) -> list[Buffer]:
-    """All places that a value is written to."""
-    placed = [state.placement[value]] if value in state.placement else []
-    return list(dict.fromkeys([*placed, *state.bound.get(value, ())]))
+    """All places that a value is written to; a parameter of the program that is a result lies in its own already."""
+    bound, placed = state.bound.get(value, []), state.placement.get(value)
+    if placed is None or (bound and placed.space is not Space.ARENA):
+        return bound
+    return list(dict.fromkeys([placed, *bound]))
 
 
 def _arena(state: Assignment, value: Value) -> Buffer:

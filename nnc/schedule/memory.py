@@ -19,16 +19,19 @@ def order(kernels: tuple[Kernel, ...]) -> tuple[Kernel, ...]:
     makes: dict[Value, Kernel] = {}
     folds: dict[Value, Kernel] = {}  # what leaves a value's partials
     for kernel in kernels:
+        given = {value for value, _ in kernel.reads}
         for write in kernel.writes:
-            is_partial = write.fold is not None and kernel.kind is not KernelKind.FINISH
-            (folds if is_partial else makes)[write.value] = kernel
+            if write.fold is not None and kernel.kind is not KernelKind.FINISH:
+                folds[write.value] = kernel
+            elif write.fold is not None or write.value not in given:  # else a copy of what is there already
+                makes[write.value] = kernel
     waits: dict[Kernel, set[Kernel]] = {}
     for kernel in kernels:
         found = {(folds if makes.get(value) is kernel else makes).get(value) for value, _ in kernel.reads}
         waits[kernel] = {maker for maker in found if maker is not None and maker is not kernel}
     for kernel in kernels:  # a state's new value is written only when all have read the old
         for write in kernel.writes:
-            if write.buffer.space is Space.STATE and makes[write.value] is kernel:
+            if write.buffer.space is Space.STATE and makes.get(write.value) is kernel:
                 old = {k for k in kernels for v, b in k.reads if b.path == write.buffer.path and v is not write.value}
                 waits[kernel] |= {reader for reader in old if reader is not kernel and kernel not in waits[reader]}
     for kernel in kernels:
