@@ -80,4 +80,5 @@ def test_the_script_makes_the_same_file(table: np.ndarray, tmp_path: Path) -> No
 
 
 def test_the_data_are_small() -> None:
-    assert sum(path.stat().st_size for path in DATA.rglob("*.npz")) < 200_000
+    assert max(path.stat().st_size for path in DATA.rglob("*.npz")) < 200_000
+    assert sum(path.stat().st_size for path in DATA.rglob("*.npz")) < 300_000

@@ -14,7 +14,9 @@ ROUNDS = 3  # each of which pairs nearly every image with another
 SEED = 0
 
 
-def pairs_of(pixels: np.ndarray, digit: np.ndarray, rounds: int, random: np.random.RandomState) -> dict[str, np.ndarray]:
+def pairs_of(
+    pixels: np.ndarray, digit: np.ndarray, rounds: int, random: np.random.RandomState
+) -> dict[str, np.ndarray]:
     """Pairs of images, half of them of one digit; an image is used once a round. Pixels are sixteenths, as u8."""
     left, right = [], []
     for _ in range(rounds):
