@@ -21,9 +21,8 @@ from nnc.language.values import Anything, Configured, Defined, Poisoned, Tensor
 from nnc.syntax import tree
 from nnc.tensor.build import Builder
 from nnc.tensor.ir import Attribute
-from nnc.tensor.primitives import TABLE, Kind
 from nnc.tensor.program import Application, Binding, Parameter, Slot, State
-from nnc.tensor.types import BatchLength, TypeMismatch
+from nnc.tensor.types import TypeMismatch
 
 Mode = Literal["train", "evaluate", "predict"]
 
@@ -282,7 +281,6 @@ class Elaboration(ABC):
     ) -> tuple[Tensor, ...]:
         """One operation of the program with all its results. Raises TypeMismatch likewise."""
         self.count(1, span)
-        _check_whole(primitive, args)
         with self.builder.at(self.user_span(span), self.scope):
             values = self.builder.ops(
                 primitive, *args, hint=hint or HINTS.get(primitive, primitive), body=None, **attributes
@@ -311,17 +309,3 @@ class Elaboration(ABC):
     def constant(self, number: float, element: str, span: Span, hint: str = "") -> Tensor:
         """A compile-time number as a common tensor without axes."""
         return self.op("constant", (), span, {"value": number, "element": element}, hint)
-
-
-def _check_whole(primitive: str, args: Sequence[Tensor]) -> None:
-    """Axes along which the samples of the batch lie go where their absent entries can be kept apart. Raises
-    TypeMismatch."""
-    row = TABLE[primitive]
-    if primitive == "variance" and any(isinstance(size, BatchLength) for arg in args for size in arg.type.shape):
-        raise TypeMismatch("along an axis that runs over the batch, write mean((x - mean(x)) ^ 2) with its axes")
-    if row.kind in (Kind.INDEX, Kind.ORDERED, Kind.RANDOM, Kind.CONTROL) and primitive not in ("pick", "gather"):
-        for arg in args:
-            if any(isinstance(size, BatchLength) for size in arg.type.shape):
-                raise TypeMismatch(
-                    f"`{row.symbol or primitive}` does not take {arg.type}, of which an axis runs over the batch"
-                )

@@ -29,7 +29,8 @@ def run(program: Program) -> Program:
             if isinstance(spec, str):
                 made: tuple[Value, ...] = (_product(builder, spec, args[0], args[1], op.result.hint),)
             elif op.primitive == "variance" and not op["batch"]:
-                made = (_variance(builder, op, args[0]),)
+                # within a sample: a tile holds all of what is summed
+                made = (builder.mean_square_deviation(args[0], axes_of(op), bool(op["keepdims"])),)
             elif op.primitive == "scatter_add":
                 made = (_one_hot_product(builder, op, *args),)
             else:
@@ -53,13 +54,6 @@ def _product(builder: Builder, spec: str, left: Value, right: Value, hint: str) 
         return whole
     axes = tuple(range(len(order) - len(inner), len(order)))
     return builder.op("sum", whole, axes=axes, keepdims=False, batch=over_batch, hint=hint)
-
-
-def _variance(builder: Builder, op: Op, x: Value) -> Value:
-    """Within a sample: the mean of the squared deviations from the mean, which a tile holds all of."""
-    axes = axes_of(op)
-    deviation = builder.sub(x, builder.mean(x, axes, True))
-    return builder.mean(builder.mul(deviation, deviation), axes, bool(op["keepdims"]))
 
 
 def _spread(builder: Builder, value: Value, letters: str, order: list[str]) -> Value:

@@ -15,17 +15,8 @@ from nnc.schedule.naming import readable
 from nnc.schedule.region import Apply, Condition, Constant, Coordinate, Inside, Node, Reduce
 from nnc.tensor.ir import Op, Value
 from nnc.tensor.primitives import TABLE
+from nnc.tensor.primitives.reductions import neutral
 
-NEUTRAL = {
-    "sum": 0.0,
-    "prod": 1.0,
-    "max": -float("inf"),
-    "min": float("inf"),
-    "argmax": -float("inf"),
-    "argmin": float("inf"),
-}
-NEUTRAL_INTEGER = {"max": -(2**31), "min": 2**31 - 1, "argmax": -(2**31), "argmin": 2**31 - 1, "sum": 0, "prod": 1}
-TRUTH = {"any": False, "all": True}
 EXTREMES = {"argmax": "max", "argmin": "min"}  # a position's result is a place along the axis, not an element
 
 
@@ -120,11 +111,7 @@ def _neutral(lowering: Lowers, primitive: str, node: Node, v: Variable) -> Node:
     """`node` with what changes nothing beyond the end of `v`; spread over `v` first where it lacks it."""
     if v not in node.dims:
         node = Apply(lowering.sorted((*node.dims, v)), node.hint, node.element, {}, "{0}", (node,))
-    fill: float | bool
-    if primitive in TRUTH:
-        fill = TRUTH[primitive]
-    else:
-        fill = (NEUTRAL_INTEGER if node.element in ("i32", "i64", "u8") else NEUTRAL)[primitive]
+    fill = neutral(primitive, node.element)
     if not v.padded or node.fills.get(v) == float(fill):
         return node
     return lowering.masked(node, (), (v,), fill)
@@ -163,6 +150,6 @@ def _first(lowering: Lowers, extreme: str, node: Node, over: tuple[Variable, ...
     best = _combined(lowering, extreme, node, over, f"{readable(op.args[0])}_{extreme}", node.element)
     place = Coordinate((rows,), "place", "i32", {}, variable(rows))
     stands = Apply(lowering.union(node, best), "stands", "bool", {}, "{0} == {1}", (node, best))
-    last = Constant((), "", "i32", {}, NEUTRAL_INTEGER["min"])
+    last = Constant((), "", "i32", {}, int(neutral("min", "i32")))
     places = Apply(stands.dims, "places", "i32", {}, "tl.where({0}, {1}, {2})", (stands, place, last))
     return best, _combined(lowering, "min", places, over, op.result.hint, "i32")

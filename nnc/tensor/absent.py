@@ -13,19 +13,15 @@ from nnc.tensor.build import Builder
 from nnc.tensor.ir import Attribute, Function, Op, Value
 from nnc.tensor.primitives import TABLE, Kind
 from nnc.tensor.primitives.products import BATCH, terms
-from nnc.tensor.primitives.reductions import axes_of
+from nnc.tensor.primitives.reductions import axes_of, neutral
 from nnc.tensor.types import BatchLength, TensorType
-
-_LARGEST = {"i32": 2**31 - 1, "i64": 2**63 - 1, "u8": 255}
-_SMALLEST = {"i32": -(2**31), "i64": -(2**63), "u8": 0}
-_LEAST = ("max", "argmax")
-_MOST = ("min", "argmin")
 
 
 def run(function: Function) -> Function:
     """A program without axes of the batch comes back as it is."""
     if not any(_long(value.type) for value in function.values()):
         return function
+    function = _without_variance(function)
     builder = Builder(function.name)
     known: dict[Value, Value] = {
         value: builder.parameter(_plain(value.type), value.hint, value.span) for value in function.parameters
@@ -36,6 +32,24 @@ def run(function: Function) -> Function:
             args = _without_absent(builder, op, args)
             attributes = {name: _plain_attribute(value) for name, value in op.attributes}
             made = builder.ops(op.primitive, *args, hint=op.results[0].hint, body=op.body, **attributes)
+        known.update(zip(op.results, made, strict=True))
+    return builder.finish([known[value] for value in function.results])
+
+
+def _without_variance(function: Function) -> Function:
+    """A variance along such an axis as the means that it is made of, whose counts are the batch's."""
+    builder = Builder(function.name)
+    known: dict[Value, Value] = {
+        value: builder.parameter(value.type, value.hint, value.span) for value in function.parameters
+    }
+    for op in function.ops:
+        with builder.at(op.span, op.results[0].scope):
+            args = [known[arg] for arg in op.args]
+            if op.primitive == "variance" and set(_long(op.args[0].type)) & set(axes_of(op)):
+                keepdims, batch = bool(op["keepdims"]), bool(op["batch"])
+                made: tuple[Value, ...] = (builder.mean_square_deviation(args[0], axes_of(op), keepdims, batch),)
+            else:
+                made = builder.again(op, *args, body=op.body)
         known.update(zip(op.results, made, strict=True))
     return builder.finish([known[value] for value in function.results])
 
@@ -60,7 +74,9 @@ def _without_absent(builder: Builder, op: Op, args: list[Value]) -> list[Value]:
     if TABLE[op.primitive].kind is Kind.REDUCTION:
         (x,) = op.args
         axes = [axis for axis in _long(x.type) if axis in axes_of(op)]
-        return [_filled(builder, args[0], axes, _neutral(op.primitive, x.type.element))]
+        if not axes:
+            return args
+        return [_filled(builder, args[0], axes, neutral(op.primitive, x.type.element))]
     if TABLE[op.primitive].kind is Kind.PRODUCT:
         spec = op["spec"]
         assert isinstance(spec, str)
@@ -74,31 +90,13 @@ def _without_absent(builder: Builder, op: Op, args: list[Value]) -> list[Value]:
     return args
 
 
-def _neutral(primitive: str, element: str) -> bool | int | float:
-    match primitive:
-        case "any" | "all":
-            return primitive == "all"
-        case "prod":
-            return 1
-        case _ if primitive in _LEAST:
-            return _SMALLEST.get(element, -float("inf"))
-        case _ if primitive in _MOST:
-            return _LARGEST.get(element, float("inf"))
-        case _:
-            return 0
-
-
-def _filled(builder: Builder, x: Value, axes: Sequence[int], neutral: bool | int | float) -> Value:
-    """where(an entry of `x` belongs to a sample along all of `axes`, x, neutral)"""
+def _filled(builder: Builder, x: Value, axes: Sequence[int], fill: bool | int | float) -> Value:
+    """where(an entry of `x` belongs to a sample along all of `axes`, x, fill)"""
     for axis in axes:
         size = x.type.shape[axis]
         places = builder.op("convert", builder.op("arange", n=size), element="f32")
         inside = builder.lt(places, builder.op("batch_size"))
         inside = builder.reshape(inside, (size, *(1,) * (x.type.rank - 1 - axis)))
-        other = builder.constant(neutral if x.type.element == "bool" else _number(neutral, x), x.type.element)
+        other = builder.constant(fill, x.type.element)
         x = builder.op("where", inside, x, other, hint=x.hint)
     return x
-
-
-def _number(neutral: float, x: Value) -> float:
-    return float(neutral) if x.type.is_float else int(neutral)

@@ -124,6 +124,13 @@ class Expressions(ABC):
         """The mean of the squared deviations from the mean (not Bessel's), over `axes` and with `batch` the samples."""
         return self.op("variance", x, axes=_axes(x, axes), keepdims=keepdims, batch=batch)
 
+    def mean_square_deviation(
+        self, x: Value, axes: Sequence[int], keepdims: bool = False, batch: bool = False
+    ) -> Value:
+        """The variance, written out."""
+        deviation = self.sub(x, self.mean(x, axes, True, batch))
+        return self.mean(self.mul(deviation, deviation), axes, keepdims, batch)
+
     def logsumexp(self, x: Value, axes: Sequence[int] | None = None, keepdims: bool = False) -> Value:
         """log(sum(exp(x))) over `axes`, shifted by the largest entry, so that it is finite for every finite x."""
         axes = _axes(x, axes)

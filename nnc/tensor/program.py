@@ -141,7 +141,7 @@ class Report:
 class Application:
     """One use of a layer: what `summary`, pictures, error trails and checkpoint names come from."""
 
-    definition: str  # "Dense"
+    definition: str  # the layer's name, as it is defined
     path: str  # "hidden.dense"
     configuration: str  # "32, relu"
     inputs: tuple[TensorType, ...]

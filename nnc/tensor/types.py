@@ -109,6 +109,12 @@ def carried(shape: Shape, wanted: Shape) -> Shape:
     return tuple(found)
 
 
+def refuse_batch_axes(symbol: str, type: TensorType) -> None:
+    """Raises TypeMismatch where an axis of the operand runs over the batch: its absent entries could not be told."""
+    if any(isinstance(size, BatchLength) for size in type.shape):
+        raise TypeMismatch(f"`{symbol}` does not take {type}, of which an axis runs over the batch")
+
+
 def normalise_axis(axis: int, rank: int) -> int:
     """`axis` counted from the front. Raises TypeMismatch where there is no such axis."""
     if not -rank <= axis < rank:

@@ -62,6 +62,7 @@ def test_without_a_setting_a_batch_is_the_default() -> None:
         ("z = reverse(batch(y), axis = 0)", "cut or lengthen an axis that runs over the batch"),
         ("z = reshape(batch(y), [28])", "can neither be cut nor joined with another"),
         ("z = concat([batch(y), batch(y)], axis = 0)", "cut or lengthen an axis that runs over the batch"),
+        ("z = cumsum(batch(y), axis = 0)", "of which an axis runs over the batch"),
         ("z = one_hot(batch(kind), 5)", "of which an axis runs over the batch"),
         ("z = batch(batch(y))", "expects a value per sample, found a common"),
         ("z = batch(y @ transpose(batch(y)))", "runs over the batch already"),

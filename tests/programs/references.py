@@ -142,6 +142,7 @@ def together(p: Tensors, d: Tensors) -> Outcome:
     distance = (u[:, None] - u[None, :]).square().mean(-1)
     pairs = (alike * distance + (1 - alike) * (0.3 - distance).clamp(min=0)).mean(-1)
     spread = 0.1 * distance.amax(-1) + 0.01 * (u - u.mean(0)).square().mean(-1)
+    spread = spread + 0.1 * w.var(0, correction=0).sum()
     loss = entropy(similarity, row) + pairs + spread
     return Outcome({"u": u, "w": w}, loss, {"agree": hits(similarity, row)})
 

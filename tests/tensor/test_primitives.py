@@ -13,6 +13,7 @@ from nnc.tensor.evaluate import evaluate
 from nnc.tensor.gradient import gradient
 from nnc.tensor.ir import Function
 from nnc.tensor.primitives import TABLE, Kind
+from nnc.tensor.primitives.reductions import neutral
 from nnc.tensor.types import TensorType, TypeMismatch
 from nnc.tensor.verify import verify
 from tests.tensor.cases import BATCH, POINTWISE, Case, Row
@@ -221,3 +222,10 @@ def test_attributes_are_checked() -> None:
         infer("sum", [TensorType("f32", (2,))], {"axis": 0})
     with pytest.raises(ValueError, match="add takes 2 operands, 1 given"):
         infer("add", [TensorType("f32", (2,))], {})
+
+
+@pytest.mark.parametrize("element", ["i32", "i64", "u8"])
+def test_what_a_reduction_of_integers_starts_at(element: str) -> None:
+    limits = np.iinfo({"i32": np.int32, "i64": np.int64, "u8": np.uint8}[element])
+    assert (neutral("max", element), neutral("min", element)) == (limits.min, limits.max)
+    assert (neutral("sum", element), neutral("prod", element)) == (0, 1)

@@ -9,7 +9,7 @@ import numpy as np
 from nnc.tensor.expressions import Expressions
 from nnc.tensor.ir import Op, Value
 from nnc.tensor.primitives.primitive import REQUIRED, Array, Call, Kind, Primitive, no_gradient, size_of_results
-from nnc.tensor.types import BatchLength, TensorType, TypeMismatch
+from nnc.tensor.types import BatchLength, TensorType, TypeMismatch, refuse_batch_axes
 
 
 def _check_index(call: Call, index: TensorType, n: int) -> None:
@@ -29,6 +29,7 @@ def _positive(call: Call) -> int:
 def _one_hot(call: Call) -> TensorType:
     (index,), n = call.types, _positive(call)
     _check_index(call, index, n)
+    refuse_batch_axes(call.symbol, index)
     return TensorType("f32", (*index.shape, n), index.batched)
 
 

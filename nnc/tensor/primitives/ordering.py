@@ -12,7 +12,7 @@ import numpy as np
 from nnc.tensor.expressions import Expressions
 from nnc.tensor.ir import Op, Value
 from nnc.tensor.primitives.primitive import Array, Call, Kind, Primitive, no_gradient
-from nnc.tensor.types import TensorType, TypeMismatch
+from nnc.tensor.types import TensorType, TypeMismatch, refuse_batch_axes
 
 SUMMED, SORTED = 1 << 16, 1 << 12  # elements of an axis that one program of a GPU can hold for either
 
@@ -24,6 +24,7 @@ def _row(call: Call, longest: int) -> TensorType:
         raise TypeMismatch(f"`{call.symbol}` expects an axis to go along, found {type}")
     if type.shape[-1] > longest:
         raise TypeMismatch(f"`{call.symbol}` goes along an axis of up to {longest:,}, found {type}")
+    refuse_batch_axes(call.symbol, type)
     return type
 
 

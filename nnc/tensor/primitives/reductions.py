@@ -21,6 +21,25 @@ from nnc.tensor.types import Shape, TensorType, TypeMismatch
 ATTRIBUTES: dict[str, Attribute | Required] = {"axes": REQUIRED, "keepdims": False, "batch": False}
 
 
+_RANGES = {"i32": (-(2**31), 2**31 - 1), "i64": (-(2**63), 2**63 - 1), "u8": (0, 255)}
+
+
+def neutral(primitive: str, element: str) -> bool | int | float:
+    """What a reduction over values of `element` may take along without a change of its result."""
+    lowest, highest = _RANGES.get(element, (-math.inf, math.inf))
+    zero, one = (0, 1) if element in _RANGES else (0.0, 1.0)
+    return {
+        "sum": zero,
+        "prod": one,
+        "max": lowest,
+        "argmax": lowest,
+        "min": highest,
+        "argmin": highest,
+        "any": False,
+        "all": True,
+    }[primitive]
+
+
 def _check_axes(call: Call, type: TensorType) -> tuple[int, ...]:
     axes = call.integers("axes")
     for axis in axes:
