@@ -1,88 +1,27 @@
-"""What the programs here and the samples compute, written again in plain torch, in float64 with autograd; and data."""
+"""What the programs here and the samples compute, written again in plain torch, and data for them."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TypeAlias
 
-import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from nnc.base.source import Source
+from tests.programs.autograd import (
+    Outcome,
+    Reference,
+    Tensors,
+    adam,
+    dense,
+    entropy,
+    floats,
+    hits,
+    labels,
+    sgd,
+)
+from tests.programs.sample_references import SAMPLES
 
 ROOT = Path(__file__).resolve().parents[2]
-Tensors: TypeAlias = dict[str, Tensor]
-Arrays: TypeAlias = dict[str, np.ndarray]
-Draw: TypeAlias = Callable[[np.random.Generator, int], np.ndarray]
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """loss and metrics: a row a sample, of any further shape, averaged over all entries under the samples' weights.
-    penalty: a number that is added to the loss. states: their new values, by path."""
-
-    results: Tensors
-    loss: Tensor
-    metrics: Tensors = field(default_factory=dict)
-    penalty: Tensor | None = None
-    states: Tensors = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Reference:
-    """path: of the program. forward: from parameters, states and a batch's arrays. step: number, gradient and the
-    parameter's slots, which it changes, to what is added. sizes: samples and batch of each training. inputs, targets:
-    by name, with what draws them. inference: the forward outside training, where it is another."""
-
-    path: Path
-    forward: Callable[[Tensors, Tensors], Outcome]
-    step: Callable[[int, Tensor, Tensors], Tensor]
-    inputs: dict[str, Draw]
-    targets: dict[str, Draw]
-    sizes: tuple[tuple[int, int], ...]
-    inference: Callable[[Tensors, Tensors], Outcome] | None = None
-    together: bool = False  # its loss looks at the whole batch
-
-    def data(self, samples: int, seed: int = 0) -> tuple[Arrays, Arrays, np.ndarray]:
-        """Inputs, targets and weights."""
-        generator = np.random.default_rng((seed, samples))
-        inputs, targets = (
-            {name: draw(generator, samples) for name, draw in draws.items()} for draws in (self.inputs, self.targets)
-        )
-        return inputs, targets, generator.uniform(0.1, 2.0, samples).astype(np.float32)
-
-
-def floats(*shape: int, scale: float = 1.0) -> Draw:
-    return lambda generator, samples: generator.normal(scale=scale, size=(samples, *shape)).astype(np.float32)
-
-
-def labels(bound: int) -> Draw:
-    return lambda generator, samples: generator.integers(0, bound, samples)
-
-
-def dense(parameters: Tensors, path: str, x: Tensor) -> Tensor:
-    bias = parameters.get(f"{path}.dense.bias")
-    y = x @ parameters[f"{path}.dense.kernel"]
-    return y if bias is None else y + bias
-
-
-def entropy(logits: Tensor, label: Tensor) -> Tensor:
-    return functional.cross_entropy(logits, label, reduction="none")
-
-
-def hits(scores: Tensor, label: Tensor) -> Tensor:
-    return (scores.argmax(-1) == label).double()
-
-
-# ------------------------------------------------------------------------------------------------ programs
-
-
-def digits(p: Tensors, d: Tensors) -> Outcome:
-    logits = dense(p, "probs", dense(p, "hidden", d["pixels"]).relu())
-    return Outcome({"probs": logits.softmax(-1)}, entropy(logits, d["digit"]), {"accuracy": hits(logits, d["digit"])})
 
 
 def regression(p: Tensors, d: Tensors) -> Outcome:
@@ -143,55 +82,14 @@ def together(p: Tensors, d: Tensors) -> Outcome:
     pairs = (alike * distance + (1 - alike) * (0.3 - distance).clamp(min=0)).mean(-1)
     spread = 0.1 * distance.amax(-1) + 0.01 * (u - u.mean(0)).square().mean(-1)
     spread = spread + 0.1 * w.var(0, correction=0).sum()
-    loss = entropy(similarity, row) + pairs + spread
-    return Outcome({"u": u, "w": w}, loss, {"agree": hits(similarity, row)})
-
-
-# ------------------------------------------------------------------------------------------------ optimizers
-
-
-def slot(slots: Tensors, name: str, like: Tensor) -> Tensor:
-    return slots.setdefault(name, torch.zeros_like(like))
-
-
-def sgd(rate: float, momentum: float = 0.0) -> Callable[[int, Tensor, Tensors], Tensor]:
-    def step(number: int, g: Tensor, slots: Tensors) -> Tensor:
-        slots["velocity"] = momentum * slot(slots, "velocity", g) - rate * g
-        return slots["velocity"]
-
-    return step
-
-
-def rmsprop(rate: float) -> Callable[[int, Tensor, Tensors], Tensor]:
-    def step(number: int, g: Tensor, slots: Tensors) -> Tensor:
-        slots["square"] = 0.9 * slot(slots, "square", g) + 0.1 * g * g
-        return -rate * g / (slots["square"] + 1e-7).sqrt()
-
-    return step
-
-
-def adam(rate: float) -> Callable[[int, Tensor, Tensors], Tensor]:
-    def step(number: int, g: Tensor, slots: Tensors) -> Tensor:
-        slots["m"] = 0.9 * slot(slots, "m", g) + 0.1 * g
-        slots["v"] = 0.999 * slot(slots, "v", g) + 0.001 * g * g
-        m, v = slots["m"] / (1 - 0.9**number), slots["v"] / (1 - 0.999**number)
-        # epsilon as in the formula before section 2.1 of the paper: it stands beside the uncorrected root
-        return -rate * m / (v.sqrt() + 1e-7 / (1 - 0.999**number) ** 0.5)
-
-    return step
+    terms = {"contrast": entropy(similarity, row), "pairs": pairs, "spread": spread}
+    return Outcome(
+        {"u": u, "w": w}, sum(terms.values(), torch.zeros(())), {"agree": hits(similarity, row)}, terms=terms
+    )
 
 
 OWN = Path(__file__).resolve().parent
-SIZES = ((300, 128), (1, 128), (37, 32), (130, 128), (97, 7))
-REFERENCES = {
-    "digits": Reference(
-        ROOT / "samples" / "digits.nn",
-        digits,
-        rmsprop(1e-3),
-        {"pixels": lambda generator, n: (generator.integers(0, 17, (n, 64)) / 16).astype(np.float32)},
-        {"digit": labels(10)},
-        SIZES,
-    ),
+REFERENCES = SAMPLES | {
     "regression": Reference(
         OWN / "regression.nn",
         regression,
@@ -241,59 +139,3 @@ def in_precision(path: Path, precision: str) -> Source:
     text = path.read_text(encoding="utf-8")
     assert text.count(before) == 1
     return Source(path.name, text.replace(before, f'    precision  = "{precision}"\n{before}'))
-
-
-# ------------------------------------------------------------------------------------------------ training
-
-
-def in_double(arrays: Arrays) -> Tensors:
-    return {
-        name: torch.tensor(array).double() if array.dtype.kind == "f" else torch.tensor(array)
-        for name, array in arrays.items()
-    }
-
-
-def batches(arrays: Tensors, weight: Tensor, order: Tensor, batch: int) -> Iterator[tuple[Tensors, Tensor]]:
-    for rows in order.split(batch):
-        yield {name: array[rows] for name, array in arrays.items()}, weight[rows]
-
-
-def weighted(entries: Tensor, weight: Tensor) -> Tensor:
-    """The sum of entries under their samples' weights, over how many entries a sample has."""
-    return (entries.reshape(len(weight), -1).mean(1) * weight).sum()
-
-
-def train(
-    reference: Reference,
-    start: Arrays,
-    arrays: Arrays,
-    weight: np.ndarray,
-    batch: int,
-    orders: list[Tensor],
-    states: Arrays | None = None,
-) -> tuple[Arrays, dict[str, list[float]]]:
-    """The parameters and states after an epoch for each of `orders`, and each epoch's loss and metrics."""
-    parameters = {path: value.requires_grad_() for path, value in in_double(start).items()}
-    carried = in_double(states or {})
-    slots: dict[str, Tensors] = {path: {} for path in parameters}
-    data, weights = in_double(arrays), torch.tensor(weight).double()
-    number, history = 0, {}
-    for order in orders:
-        sums: dict[str, float] = {}
-        for part, w in batches(data, weights, order, batch):
-            number += 1
-            outcome = reference.forward(parameters | carried, part)
-            penalty = 0.0 if outcome.penalty is None else outcome.penalty * len(w)
-            total = weighted(outcome.loss, w) + penalty
-            gradients = torch.autograd.grad(total / len(w), list(parameters.values()))
-            with torch.no_grad():
-                for (path, value), g in zip(parameters.items(), gradients, strict=True):
-                    value += reference.step(number, g, slots[path])
-            carried |= {path: value.detach() for path, value in outcome.states.items()}
-            sums["loss"] = sums.get("loss", 0.0) + float(total.detach())
-            for name, entries in outcome.metrics.items():
-                sums[name] = sums.get(name, 0.0) + float(weighted(entries.detach(), w))
-        for name, value in sums.items():
-            over = len(weights) if name == "loss" else float(weights.sum())
-            history.setdefault(name, []).append(value / over)
-    return {path: value.detach().numpy() for path, value in (parameters | carried).items()}, history
