@@ -96,7 +96,9 @@ class _Body:
                 f"`{name.text}` is assigned twice",
                 name.span,
                 others=(Label(known.span, "bound here first"),),
-                help="names are assigned once: choose another one",
+                help=f"a state's new value is written {name.text}' = ..."
+                if known.what == "state"
+                else "names are assigned once: choose another one",
             )
             return
         self.later.pop(name.text, None)
@@ -205,7 +207,7 @@ class _Body:
             case tree.StateStmt():
                 self.use(statement.type)
                 self.use(statement.value)
-                self.bind(statement.name, "")
+                self.bind(statement.name, "state")
             case tree.TargetStmt():
                 self.use(statement.type)
                 self.use(statement.default)
@@ -239,7 +241,7 @@ class _Body:
         if self.unknown:
             return  # a misspelled name may have been meant
         for name, local in self.locals.items():
-            if local.is_used or not local.what or name.startswith("_"):
+            if local.is_used or local.what in ("", "state") or name.startswith("_"):
                 continue
             code = "W0301" if local.what == "variable" else "W0302"
             self.reporter.warning(

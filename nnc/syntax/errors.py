@@ -232,6 +232,13 @@ _TABLE = (
         "layer Block() -> y {\n    y = 3\n}\n",
     ),
     _line("E0141", "a number needs digits on both sides", "Write `0.5` and `2.0`.", "y = .5 * x", "y = 0.5 * x"),
+    _line(
+        "E0142",
+        "a value to start at is missing",
+        "A `param` and a `state` start at an initializer, a value or `none`.",
+        "param bias: float[D]",
+        "param bias: float[D] = zeros",
+    ),
 )
 
 EXPLANATIONS: Mapping[str, Explanation] = {each.code: each for each in _TABLE}

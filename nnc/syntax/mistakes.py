@@ -259,6 +259,19 @@ def _no_type(s: Situation) -> Diagnostic | None:
     return None
 
 
+def _no_start(s: Situation) -> Diagnostic | None:
+    """`param w: float[n]` and nothing more."""
+    if not s.token.first or "ASSIGN" not in s.expected:
+        return None
+    first = s.index - 1
+    while first and not s.tokens.items[first].first:
+        first -= 1
+    if s.tokens.items[first].kind not in ("PARAM", "STATE"):
+        return None
+    text = text_of(s.tokens, first, s.index)
+    return make("E0142", joined(s, first, s.index - 1), "", f"write `{text} = zeros`, or any other initializer")
+
+
 def _no_list(s: Situation) -> Diagnostic | None:
     if (
         s.index == s.begins + 2
@@ -297,6 +310,7 @@ MISTAKES: tuple[Callable[[Situation], Diagnostic | None], ...] = (
     _pipe,
     _chained,
     _no_type,
+    _no_start,
     _no_list,
     _reserved,
     trailing_operator,

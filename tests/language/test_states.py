@@ -5,7 +5,7 @@ import pytest
 
 from nnc.tensor.evaluate import evaluate
 from nnc.tensor.program import Role
-from tests.language.programs import codes, model_of, run
+from tests.language.programs import codes, model_of, run, tried
 
 BATCH = 5
 NORM = """layer Norm(momentum = 0.9)(x: float[..., D]) -> y {
@@ -110,6 +110,7 @@ def test_a_counter_without_a_type(given):
         ("p = [k |> Start for k in reshape(x, [3, 1])]", ["E0421"]),
         ("param s: float[D] = ones\n    s' = s", ["E0416"]),
         ("state s = 0\n    s' = s + 1\n    s' = s", ["E0303"]),
+        ("state s = 0\n    s = 3", ["E0303"]),
         ("penalty true", ["E0419"]),
         ("penalty sum(x) if D > 3 else none", []),
     ],
@@ -166,3 +167,9 @@ def test_a_penalty_in_a_training():
     given = {"x": rng.normal(size=(BATCH, 3)), "y.dense.kernel": rng.normal(size=(3, 3)), "y.dense.bias": np.zeros(3)}
     found = run(model.train, given | {"weight": np.zeros(BATCH)}, BATCH)["loss"]
     np.testing.assert_allclose(found, 2 * ((given["x"] @ given["y.dense.kernel"])[:, 0] ** 2).sum(), rtol=1e-12)
+
+
+def test_a_state_that_is_assigned_is_told_how_it_is_set():
+    odd = "layer Odd(x: float[D]) -> y {\n    state s = 0\n    s = 3\n    y = x + s\n}\n"
+    (found,) = [each for each in tried(net("y = x |> Odd |> Dense(3)", odd))[1].all if each.code == "E0303"]
+    assert found.help == "a state's new value is written s' = ..."

@@ -75,6 +75,8 @@ def in_layer(*lines: str) -> str:
         (["y = x;"], ["E0115"]),
         (["y = \u201cx\u201d"], ["E0110", "E0110"]),
         (["y = 5. * x"], ["E0141"]),
+        (["param w: float[D]", "y = x * w"], ["E0142"]),
+        (["param w: float[D]", "state s: float[D]", "y = x * w + s"], ["E0142", "E0142"]),
         (["assert D = 3"], ["E0123"]),
         (["y = f(x, in = 3)"], ["E0133"]),
         (['"""text"""', "y = x"], ["E0130"]),
