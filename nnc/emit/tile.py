@@ -32,6 +32,7 @@ from nnc.schedule.region import (
     Reduce,
     Runtime,
     Store,
+    narrowed,
 )
 
 LONG = 92  # characters of an expression beyond which its operands get names
@@ -192,13 +193,16 @@ class TilePrinter:
 
     def conditions(self, conditions: Iterable[Condition], dims: tuple[Variable, ...]) -> list[str]:
         terms = []
-        for condition in conditions:
+        for condition in narrowed(conditions):
             text = self.index(condition.index, dims)
+            # a constant reads best on the other side, where the count of samples leaves that free
+            start = condition.index.constant if isinstance(condition.size, int) and condition.index.terms else 0
+            moved = self.index(Index(condition.index.terms, condition.index.constant - start), dims)
             if condition.may_be_negative:
-                terms.append(fill("{0} >= 0", text))
+                terms.append(fill("{0} >= {1}", moved, str(-start)))
             if condition.may_be_beyond:
-                bound = str(condition.size) if isinstance(condition.size, int) else self.runtime("count")
-                terms.append(fill("{0} < {1}", text, bound))
+                end = str(condition.size - start) if isinstance(condition.size, int) else self.runtime("count")
+                terms.append(fill("{0} < {1}", moved, end))
             if condition.every > 1:
                 terms.append(fill("{0} % {1} == 0", text, str(condition.every)))
         return terms

@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 WIDTH = 120
 INDENT = "    "
+_OPERATORS = ((" | ",), (" & ",), (" + ", " - "), (" * ", " / ", " // ", " % "))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +64,26 @@ def mapping(rows: Sequence[tuple[str, Item]], head: str = "") -> Group:
     return Group(head, tuple(items), "{}")
 
 
+def _terms(text: str) -> list[str]:
+    """An expression broken before its outermost operators, of those that bind the weakest."""
+    for operators in _OPERATORS:
+        parts, depth, start = [], 0, 0
+        for place, letter in enumerate(text):
+            depth += (letter in "([{") - (letter in ")]}")
+            if depth == 0 and text.startswith(operators, place):
+                parts.append(text[start:place])
+                start = place + 1
+        if parts:
+            return [*parts, text[start:]]
+    return [text]
+
+
 def lay_out(item: Item, indent: int = 0, suffix: str = "", split: bool = False) -> list[str]:
     """Lines, `indent` levels deep. split: one item a line even if all would fit, as a table is best read."""
     pad = INDENT * indent
     whole = flat(item) + suffix
     if isinstance(item, str) or (len(pad) + len(whole) <= WIDTH and not split) or not item.items:
-        return [pad + whole]
+        return [pad + part for part in (_terms(whole) if len(pad) + len(whole) > WIDTH else [whole])]
     opening, closing = f"{pad}{item.head}{item.brackets[0]}", f"{pad}{item.brackets[1]}{suffix}"
     inner = ", ".join(flat(inner) for inner in item.items) + ("," if item.is_single_tuple else "")
     if item.is_call and len(pad) + len(INDENT) + len(inner) <= WIDTH and not split:

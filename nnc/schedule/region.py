@@ -6,6 +6,7 @@ what stands in lanes beyond the end of a padded variable, where that is known: a
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -46,6 +47,21 @@ class Condition:
     def is_certain(self) -> bool:
         """Whether it holds wherever the index's variables are within their ends."""
         return not self.may_be_negative and not self.may_be_beyond and self.every == 1
+
+
+def narrowed(conditions: Iterable[Condition]) -> tuple[Condition, ...]:
+    """The same as fewer conditions: those on one index but for a constant become one, the narrowest range."""
+    found: dict[object, Condition] = {}
+    for each in conditions:
+        key = each.index.terms if each.every == 1 and isinstance(each.size, int) else each
+        known = found.get(key)
+        if known is None or not isinstance(each.size, int) or not isinstance(known.size, int):
+            found[key] = each
+            continue
+        start = max(-each.index.constant, -known.index.constant)
+        end = min(each.size - each.index.constant, known.size - known.index.constant)
+        found[key] = Condition(Index(each.index.terms, -start), end - start)
+    return tuple(found.values())
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -79,6 +79,21 @@ def hits(scores: Tensor, label: Tensor) -> Tensor:
     return (scores.argmax(-1) == label).double()
 
 
+def normalised(
+    p: Tensors, path: str, x: Tensor, states: Tensors | None, momentum: float, epsilon: float = 1e-3
+) -> Tensor:
+    """Batch normalisation of the last axis: in training, where `states` takes the new averages, by the batch's own."""
+    path = f"{path}.batch_normalization"
+    moments = {"moving_mean": p[f"{path}.moving_mean"], "moving_variance": p[f"{path}.moving_variance"]}
+    if states is not None:
+        rows = x.reshape(-1, x.shape[-1])
+        current = {"moving_mean": rows.mean(0), "moving_variance": rows.var(0, correction=0)}
+        states |= {f"{path}.{name}": momentum * moments[name] + (1 - momentum) * current[name] for name in moments}
+        moments = current
+    y = (x - moments["moving_mean"]) / (moments["moving_variance"] + epsilon).sqrt()
+    return y * p.get(f"{path}.gamma", torch.ones(())) + p.get(f"{path}.beta", torch.zeros(()))
+
+
 # ------------------------------------------------------------------------------------------------ optimizers
 
 
@@ -182,7 +197,7 @@ def train(
             outcome = reference.forward(parameters | carried, part)
             penalty = 0.0 if outcome.penalty is None else outcome.penalty * len(w)
             total = weighted(outcome.loss, w) + penalty
-            gradients = torch.autograd.grad(total / len(w), list(parameters.values()))
+            gradients = torch.autograd.grad(total / len(w), list(parameters.values()), materialize_grads=True)
             with torch.no_grad():
                 for (path, value), g in zip(parameters.items(), gradients, strict=True):
                     value += reference.step(number, g, slots[path])

@@ -95,9 +95,8 @@ def check_padding(model: Any) -> None:
 
 
 def check_against_float64(
-    name: str, cls: Any, model: Any, samples: int, batch: int, curve: Curve | None = None
+    reference: Reference, cls: Any, model: Any, samples: int, batch: int, curve: Curve | None = None
 ) -> None:
-    reference = REFERENCES[name]
     inputs, targets, weight = reference.data(samples)
     fresh = cls(device="cpu", seed=SEED, backend="torch")
     orders = [Orders(SEED).at(epoch, samples) for epoch in range(EPOCHS)]
@@ -106,7 +105,7 @@ def check_against_float64(
     wanted = trained.arrays
     for path, array in (parameters(model) | carried(model)).items():
         error = np.abs(array - wanted[path]).max() / max(1.0, np.abs(wanted[path]).max())
-        assert error <= reference.tolerance, f"{name}, {samples} samples by {batch}: {path} is off by {error}"
+        assert error <= reference.tolerance, f"{reference.path.stem}, {samples} by {batch}: {path} is off by {error}"
     for report, values in trained.history.items():
         np.testing.assert_allclose(model.history.history[report], values, rtol=1e-5, atol=1e-6, err_msg=report)
     if curve is not None:
@@ -116,9 +115,8 @@ def check_against_float64(
         assert model.guards.overwritten() == []
 
 
-def check_results(name: str, model: Any, samples: int, batch: int) -> None:
+def check_results(reference: Reference, model: Any, samples: int, batch: int) -> None:
     """What a trained model predicts and how it is evaluated, beside float64."""
-    reference = REFERENCES[name]
     inputs, targets, _ = reference.data(samples, seed=1)
     batch = samples if reference.together else batch
     forward = reference.inference or reference.forward
@@ -150,12 +148,12 @@ def check_kernels(name: str, device: str, backwards: AbstractContextManager[None
     for number, (samples, batch) in enumerate(reference.sizes):
         curve = Curve() if number == 0 else None
         model = fitted(cls, reference, samples, batch, "triton", True, device, curve)
-        check_against_float64(name, cls, model, samples, batch, curve)
+        check_against_float64(reference, cls, model, samples, batch, curve)
         beside = parameters(fitted(cls, reference, samples, batch, "torch", False))
         for path, array in parameters(model).items():
             np.testing.assert_allclose(array, beside[path], rtol=0, atol=2 * reference.tolerance, err_msg=path)
         if number == 0:
-            check_results(name, model, samples // 2 + 1, max(2, batch // 3))
+            check_results(reference, model, samples // 2 + 1, max(2, batch // 3))
         if number == len(reference.sizes) - 1:
             with backwards or nullcontext():
                 again = parameters(fitted(cls, reference, samples, batch, "triton", True, device))

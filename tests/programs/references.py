@@ -4,7 +4,6 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from nnc.base.source import Source
 from tests.programs.autograd import (
@@ -17,6 +16,7 @@ from tests.programs.autograd import (
     floats,
     hits,
     labels,
+    normalised,
     sgd,
 )
 from tests.programs.sample_references import SAMPLES
@@ -47,19 +47,6 @@ def images(p: Tensors, d: Tensors) -> Outcome:
 def sequence(p: Tensors, d: Tensors) -> Outcome:
     share = dense(p, "score", dense(p, "hidden", d["x"]).tanh()).softmax(1)
     return Outcome({"share": share}, (share - d["wanted"]).square().mean(-1))
-
-
-def normalised(p: Tensors, path: str, x: Tensor, states: Tensors | None, momentum: float = 0.99) -> Tensor:
-    """Batch normalisation of the last axis: in training, where `states` takes the new averages, by the batch's own."""
-    path = f"{path}.batch_normalization"
-    moments = {"moving_mean": p[f"{path}.moving_mean"], "moving_variance": p[f"{path}.moving_variance"]}
-    if states is not None:
-        rows = x.reshape(-1, x.shape[-1])
-        current = {"moving_mean": rows.mean(0), "moving_variance": rows.var(0, correction=0)}
-        states |= {f"{path}.{name}": momentum * moments[name] + (1 - momentum) * current[name] for name in moments}
-        moments = current
-    y = (x - moments["moving_mean"]) / (moments["moving_variance"] + 1e-3).sqrt()
-    return y * p.get(f"{path}.gamma", torch.ones(())) + p.get(f"{path}.beta", torch.zeros(()))
 
 
 def batch_normalised(p: Tensors, d: Tensors, training: bool) -> Outcome:

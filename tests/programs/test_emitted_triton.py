@@ -31,8 +31,8 @@ def test_torch_path_is_float64_autograd(name: str) -> None:
     for number, (samples, batch) in enumerate(reference.sizes):
         curve = Curve() if number == 0 else None
         model = fitted(cls, reference, samples, batch, "torch", True, curve=curve)
-        check_against_float64(name, cls, model, samples, batch, curve)
-        check_results(name, model, 2 * samples + 1, batch)
+        check_against_float64(reference, cls, model, samples, batch, curve)
+        check_results(reference, model, 2 * samples + 1, batch)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -6,8 +6,8 @@ from tests.emit.lint import lint
 from tests.programs.harness import run_interpreted
 from tests.programs.random_programs import case, check
 
-SEEDS = 282  # of which about three in four give a program: some hang on a tie or read no sample
-PART = 94  # that one process interprets
+SEEDS = 237  # of which about three in four give a program: some hang on a tie or read no sample
+PART = 79  # that one process interprets
 
 
 @pytest.mark.parametrize("first", range(0, SEEDS, PART))
@@ -38,7 +38,7 @@ def check_all(first: int, backend: str, device: str = "cpu") -> None:
             check(made, backend, device)
         except Exception as error:
             raise AssertionError(f"seed {seed}, {backend}: {error}\n{made.text}") from error
-    assert checked >= 67, "fewer than 200 programs in all"
+    assert checked >= 59, "fewer than 177 programs in all"
 
 
 def test_lint() -> None:
