@@ -84,6 +84,7 @@ class _Body:
     locals: dict[str, _Local] = field(default_factory=dict)
     later: dict[str, Span] = field(default_factory=dict)
     unknown: set[str] = field(default_factory=set)
+    spread: set[str] = field(default_factory=set)  # those of axes in types, `...S`, which no signature may bind
     in_training: bool = False
 
     def bind(self, name: tree.Name, what: str) -> None:
@@ -119,7 +120,8 @@ class _Body:
                 self.use(node.argument, inner)
                 self.use(node.dims, inner)
             case tree.Rest():
-                pass
+                if node.name is not None:
+                    self.spread.add(node.name.text)
             case tree.Ragged():
                 self.use(node.bound, inner)
             case tree.Comprehension():
@@ -241,7 +243,7 @@ class _Body:
         if self.unknown:
             return  # a misspelled name may have been meant
         for name, local in self.locals.items():
-            if local.is_used or local.what in ("", "state") or name.startswith("_"):
+            if local.is_used or local.what in ("", "state") or name.startswith("_") or name in self.spread:
                 continue
             code = "W0301" if local.what == "variable" else "W0302"
             self.reporter.warning(

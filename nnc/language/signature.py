@@ -20,6 +20,7 @@ from nnc.syntax import tree
 from nnc.tensor.types import TensorType
 
 ELEMENTS = {name: name for name in ("f32", "f16", "bf16", "u8", "i32", "i64", "bool")} | {"float": "f32"}
+HALVES = ("f16", "bf16")
 INDEX = "index"
 INDEX_ELEMENT = "i64"
 PREDICTION = "y_pred"
@@ -78,7 +79,7 @@ class Unifier:
         if name not in ELEMENTS:
             raise type_error(ctx, written, tensors_only=True)
         element = ELEMENTS[name]
-        if given.element != element and not (given.is_float and element == "f32"):
+        if given.element != element and (element != "f32" or not given.is_float or given.element in HALVES):
             raise self._wrong_kind(slot, name, closing)
 
     def _bound(self, slot: Slot, argument: tree.Expression | None) -> int:

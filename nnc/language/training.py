@@ -208,7 +208,7 @@ def _numbers(ctx: Elaboration, value: Anything, span: Span, what: str, code: str
         raise Poisoned
     if is_number(value):
         return number(ctx, value, "f32", span)
-    if isinstance(value, Tensor) and (value.type.is_float or value.type.element == "bool"):
+    if isinstance(value, Tensor) and (value.type.is_float or (value.type.element == "bool" and what != LOSS)):
         return value if value.type.is_float else ctx.op("convert", [value], span, {"element": "f32"}, value.hint)
     found = spell(value.type) if isinstance(value, Tensor) else describe(value)
     article = "a" if what != LOSS else "the"

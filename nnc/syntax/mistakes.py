@@ -153,7 +153,7 @@ def _pipe(s: Situation) -> Diagnostic | None:
             text_of(tokens, *where) for where in ((start, s.index), (start, operand), (operand, stage))
         )
         first, second = f"({left}) {text_of(tokens, s.index, stage)}", f"{right} ({chain})"
-    elif s.token.kind in OPERATORS:
+    elif s.token.kind in OPERATORS and tokens.items[s.index - 1].kind != "PIPE":
         start = expression_start(tokens, s.index)
         pipe = next((i for i in range(s.index - 1, start, -1) if tokens.items[i].kind == "PIPE"), -1)
         if pipe < 0:

@@ -67,7 +67,8 @@ class BuiltinCall:
         try:
             return self.ctx.op(primitive, args, self.span, attributes, self.hint if last else "")
         except TypeMismatch as mismatch:
-            raise self.fail(str(mismatch), others=origins(self.ctx, list(args))) from None
+            said = str(mismatch).removeprefix(f"`{self.name}` ")
+            raise self.fail(said, others=origins(self.ctx, list(args))) from None
 
     # Options --------------------------------------------------------------------------------------------------------
 

@@ -9,7 +9,8 @@ from nnc.language.values import REQUIRED, Anything, Builtin, Tensor, spell
 
 def _index(call: BuiltinCall, place: int, choices: int, of: str) -> Tensor:
     """An argument that names one of `choices` things. Raises Poisoned where its range is another."""
-    index = call.tensor(place)
+    index = call.tensor(place, "i64")
+    _check_known(call, call.args[place], choices, of)
     if not index.type.is_integer:
         raise call.fail(
             f"an index is wanted, and {called(call.ctx, index)} is {spell(index.type)}",
@@ -29,6 +30,15 @@ def _index(call: BuiltinCall, place: int, choices: int, of: str) -> Tensor:
             help=f"end with {bound} outputs, or declare index({choices})",
         )
     return index
+
+
+def _check_known(call: BuiltinCall, value: Anything, choices: int, of: str) -> None:
+    """Raises Poisoned where an index that is written as numbers names what is not there."""
+    for each in value if isinstance(value, tuple) else (value,):
+        if isinstance(each, tuple):
+            _check_known(call, each, choices, of)
+        elif isinstance(each, int) and not 0 <= each < choices:
+            raise call.fail(f"{of} has {choices} entries, and there is no {each} among them: they count from 0")
 
 
 def _pick(call: BuiltinCall) -> Anything:

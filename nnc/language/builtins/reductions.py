@@ -70,6 +70,10 @@ def _reduce(primitive: str, call: BuiltinCall) -> Anything:
 
 def _position(primitive: str, call: BuiltinCall) -> Anything:
     x = call.tensor()
+    if call.flag("batch"):
+        if call.axes(x.type.rank):
+            raise call.fail("one axis is reduced, or the batch alone", help="axis = [], batch = true")
+        return call.op(primitive, [x], axes=(), keepdims=False, batch=True)
     if x.type.rank != 1 and call.options["axis"] is None:
         raise call.fail(f"which axis of {x.type} is meant?", help="name one: axis = -1")
     axes = (0,) if call.options["axis"] is None else (call.axis(x.type.rank),)
@@ -100,7 +104,7 @@ def _composed(call: BuiltinCall) -> Anything:
 
 BUILTINS = (
     *(Builtin(name, ("x",), _OPTIONS, partial(_reduce, name)) for name in ("sum", "prod", "max", "min", "any", "all")),
-    *(Builtin(name, ("x",), _OPTIONS[:2], partial(_position, name)) for name in ("argmax", "argmin")),
+    *(Builtin(name, ("x",), _OPTIONS, partial(_position, name)) for name in ("argmax", "argmin")),
     *(Builtin(name, ("x",), _OPTIONS, _composed) for name in ("mean", "variance")),
     Builtin("logsumexp", ("x",), _OPTIONS[:2], _composed),
 )
