@@ -92,8 +92,12 @@ class Calls:
     def operand(self, value: Value) -> Operand:
         return self.where[value]
 
+    def exact(self, value: Value) -> Strided:
+        """Memory that holds `value` in its own element type: what torch counts itself it leaves in i64."""
+        return self.converted(self.tensor(value), value.type.element)
+
     def tensor(self, value: Value) -> Strided:
-        """Memory that holds `value`, in the element type that it computes in."""
+        """Memory that holds `value`, reals in the element type that they compute in."""
         found = self.where[value]
         if isinstance(found, Host):
             made = self.scratch(value.type.element, (), value.hint)

@@ -35,7 +35,7 @@ def _dims(op: Op) -> tuple[int, ...]:
 
 
 def reduce(calls: Calls, op: Op) -> None:
-    x, dims = calls.tensor(op.args[0]), _dims(op)
+    x, dims = calls.exact(op.args[0]), _dims(op)
     if not dims and op.primitive != "variance":
         calls.where[op.result] = x
         return
@@ -209,7 +209,7 @@ def _per_result(calls: Calls, x: Strided, value: Value, batched: bool) -> Stride
 def pick(calls: Calls, op: Op) -> None:
     x, index = op.args
     batched = op.result.type.batched
-    source = _per_result(calls, calls.tensor(x), x, batched)
+    source = _per_result(calls, calls.exact(x), x, batched)
     column = _column(_per_result(calls, calls.index(index), index, batched))
     out = calls.result(op.result)
     calls.emit(f"torch.gather({{0}}, {len(source.shape) - 1}, {{1}}, out={{out}})", (source, column), _column(out))
@@ -234,7 +234,7 @@ def minus_one_hot(calls: Calls, op: Op) -> None:
 def place(calls: Calls, op: Op) -> None:
     g, index = op.args
     batched = op.result.type.batched
-    values = _column(_per_result(calls, calls.tensor(g), g, batched))
+    values = _column(_per_result(calls, calls.exact(g), g, batched))
     column = _column(_per_result(calls, calls.index(index), index, batched))
     out = calls.result(op.result)
     calls.fill(Host("0", 0), out)
@@ -250,7 +250,7 @@ def _flat(calls: Calls, x: Strided, leading: int, hint: str) -> Strided:
 
 
 def gather(calls: Calls, op: Op) -> None:
-    table, ids = calls.tensor(op.args[0]), calls.index(op.args[1])
+    table, ids = calls.exact(op.args[0]), calls.index(op.args[1])
     leading = len(ids.shape)
     out = calls.result(op.result)
     target = merged(out, [list(range(leading)), *([axis] for axis in range(leading, len(out.shape)))])
@@ -267,7 +267,7 @@ def scatter_add(calls: Calls, op: Op) -> None:
     g, ids = op.args
     batched = g.type.batched or ids.type.batched
     leading = ids.type.rank + int(batched)
-    values = _flat(calls, _per_result(calls, calls.tensor(g), g, batched), leading, g.hint)
+    values = _flat(calls, _per_result(calls, calls.exact(g), g, batched), leading, g.hint)
     rows = _flat(calls, _per_result(calls, calls.index(ids), ids, batched), leading, ids.hint)
     out = calls.result(op.result)
     calls.fill(Host("0", 0), out)

@@ -73,6 +73,8 @@ def run(plan: Plan, world: World) -> tuple[tuple[Kernel, ...], dict[Value, Buffe
         if value not in state.placement:
             state.placement[value] = _place(state, value, home)
         assert home in plan.works
+    for value in (value for values in plan.fusion.roots.values() for value in values if value in state.bound):
+        state.placement.setdefault(value, state.bound[value][0])
     _place_folds(state, chosen)
     kernels = [_kernel(state, group, work, chosen[group]) for group, work in plan.works.items()]
     return tuple(kernel for kernel in kernels if kernel.writes), state.placement

@@ -17,7 +17,6 @@ from nnc.schedule.kernel import KernelKind
 from nnc.tensor.ir import Op, Value
 from nnc.tensor.primitives import TABLE, Kind
 from nnc.tensor.program import Binding, Program, Role
-from nnc.tensor.types import TypeMismatch
 
 FREE = -1  # the level of what needs no kernel before it
 
@@ -201,10 +200,7 @@ def _reduce(fusion: Fusion, op: Op) -> None:
     fusion.groups.append(fresh)
     own: AxisMap = tuple(i if e != 1 else None for i, e in enumerate(extents(operand)))
     if not _join_reduction(fusion, fresh, op, own, reduced, over_batch):
-        fusion.groups.pop()
-        raise TypeMismatch(
-            f"`{op.primitive}` of {operand.type}: it is too large to be reduced at once; reduce it axis by axis"
-        )
+        raise AssertionError(f"no tile holds a `{op.primitive}` of {operand.type}, which `stages` should have cut")
 
 
 def _order(fusion: Fusion, op: Op) -> None:

@@ -8,8 +8,9 @@ is offered to is `fuse.py`'s.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import TypeAlias
 
 from nnc.schedule.kernel import BATCH, DomainAxis, Extent, KernelKind, Size
@@ -20,6 +21,11 @@ AxisMap: TypeAlias = tuple[int | None, ...]
 
 COLUMNS = 256  # a product's tile may span this many columns, so that rows of its result can be reduced within the tile
 COVERED = 1 << 16  # elements of a row that a generated kernel may hold at once
+
+
+def held(sizes: Iterable[Extent]) -> int:
+    """Elements of a tile that spans these axes whole, a sample: along each a power of two."""
+    return math.prod(1 << max(0, (size.each if isinstance(size, Size) else size) - 1).bit_length() for size in sizes)
 
 
 def extents(value: Value) -> tuple[Extent, ...]:
@@ -129,9 +135,7 @@ class Group:
             return axes == columns and size <= COLUMNS
         if 0 in axes and isinstance(self.domain[0].extent, Size):
             return False
-        first = min(axes | self.covered)
-        tail = [axis.extent for axis in self.domain[first:]]
-        return math.prod(1 << (e - 1).bit_length() for e in tail if isinstance(e, int)) <= COVERED
+        return self._held(self.covered | axes, [places for _, places in self.folds]) <= COVERED
 
     def can_fold(self, axes: frozenset[int]) -> bool:
         """Whether a reduction over these domain axes can be a partial a tile: they hold the tile's rows whole, and
@@ -141,7 +145,9 @@ class Group:
             return not self.product.shared and rows <= axes and self.can_cover(axes - rows)
         if 0 not in axes:
             return False
-        return self.can_cover(frozenset(axes - {0}) - self._leading(axes))
+        spanned = axes - {0} - self._leading(axes)
+        folds = [*(places for _, places in self.folds), axes]
+        return self._held(self.covered | spanned, folds) <= COVERED
 
     def _leading(self, axes: frozenset[int]) -> frozenset[int]:
         """The run of domain axes from the first on that are all among `axes` and are reduced nowhere in a tile."""
@@ -157,13 +163,20 @@ class Group:
         nowhere in a tile and by every fold."""
         if self.product is not None:
             return self.product.positions(self.product.rows)
-        last = len(self.domain) if self.folds and not self.covered else max(1, len(self.domain) - 1)
-        run: list[int] = []
-        for axis in range(last):
-            if axis in self.covered or any(axis not in places for _, places in self.folds):
-                break
-            run.append(axis)
-        return tuple(run)
+        return self._run(self.covered, [places for _, places in self.folds])
+
+    def _run(self, covered: Collection[int], folds: Collection[frozenset[int]]) -> tuple[int, ...]:
+        last = len(self.domain) if folds and not covered else max(1, len(self.domain) - 1)
+        run = range(last)
+        return tuple(takewhile(lambda axis: axis not in covered and all(axis in places for places in folds), run))
+
+    def _held(self, covered: Collection[int], folds: Collection[frozenset[int]]) -> int:
+        """Elements of a generated kernel's tile for each of its rows, with these reductions. A single axis that is
+        reduced nowhere is taken in parts."""
+        run = self._run(covered, folds)
+        others = [axis for axis in range(len(self.domain)) if axis not in run]
+        is_free = not any(axis in covered or any(axis in places for places in folds) for axis in others)
+        return 1 if is_free and len(others) <= 1 else held(self.domain[axis].extent for axis in others)
 
     def spanned(self) -> frozenset[int]:
         """The domain axes that a tile must hold whole."""

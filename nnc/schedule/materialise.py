@@ -87,13 +87,16 @@ def _collect(fusion: Fusion, group: Group, stored: dict[Value, Group], again: se
     work = Work()
     seen: set[Value] = set()
     own = {op.result: op for op in group.ops if group.kind is not KernelKind.UPDATE}
+    given: set[Value] = set()  # gradients that nothing else reads have no home, and lie where they are written
+    if group.kind is KernelKind.UPDATE:
+        given.update(value for values in fusion.roots.values() for value in values)
 
     def visit(value: Value, direct: bool) -> None:
         if value in seen and not (direct and value in work.foreign and not work.foreign[value]):
             return
         seen.add(value)
         op = fusion.producers.get(value)
-        if op is None or (value in fusion.finished and value not in own):
+        if op is None or value in given or (value in fusion.finished and value not in own):
             work.reads[value] = None
         elif value in own:
             op = own[value]

@@ -1,14 +1,15 @@
-"""Rewrites that make a program's products fit the templates, before anything is fused.
+"""Rewrites that make a program's products fit the templates and its reductions a tile, before anything is fused.
 
 In and out: a program of the same meaning. An einsum that has no rows, no columns or no contraction is no matrix
 product: it becomes a product of broadcast operands and a sum. A scatter becomes the product with one-hot rows, which
-adds in a fixed order.
+adds in a fixed order. `stages` then cuts reductions of more than a tile holds.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+from nnc.schedule import stages
 from nnc.schedule.products import BATCH_LETTER, classify_operands
 from nnc.tensor.build import Builder
 from nnc.tensor.ir import Op, Value
@@ -36,7 +37,7 @@ def run(program: Program) -> Program:
             else:
                 made = builder.ops(op.primitive, *args, hint=op.results[0].hint, body=op.body, **dict(op.attributes))
         known.update(zip(op.results, made, strict=True))
-    return replace(program, function=builder.finish([known[value] for value in function.results]))
+    return stages.run(replace(program, function=builder.finish([known[value] for value in function.results])))
 
 
 def _product(builder: Builder, spec: str, left: Value, right: Value, hint: str) -> Value:

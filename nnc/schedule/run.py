@@ -12,7 +12,7 @@ from nnc.tensor.program import Model, Program, Role
 
 
 def run(model: Model, train: Program | None, evaluate: Program | None, predict: Program) -> Schedule:
-    """Raises nothing of its own; sizes that no kernel can hold are a TypeMismatch of `fuse`."""
+    """Raises nothing of its own."""
     train = None if train is None else normalise.run(train)
     plan = None if train is None else materialise.run(fuse.run(train))
     folded = frozenset[str]() if plan is None else _folded(plan)

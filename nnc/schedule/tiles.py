@@ -66,4 +66,5 @@ def _region(group: Group, batch: int) -> Tiles:
         wide = FLAT_BLOCK
     rows = count((group.domain[i].extent for i in rows_of), batch)
     tall = max(1, min(ELEMENTS // wide, power(rows))) if rows_of else 1
-    return Tiles(tall, wide, 0, rows_of, warps=4 if wide * tall <= 8192 else 8)
+    warps = next(w for w in (4, 8, 16, 32) if wide * tall <= ELEMENTS * w or w == 32)
+    return Tiles(tall, wide, 0, rows_of, warps=warps)

@@ -3,13 +3,13 @@
 import pytest
 
 from nnc import pipeline
+from nnc.schedule import groups, stages
 from nnc.schedule.fuse import Fusion
 from nnc.schedule.groups import Group, region_group
 from nnc.schedule.kernel import KernelKind, StepSchedule
 from nnc.schedule.materialise import RECOMPUTED
 from nnc.tensor.ir import Value
 from nnc.tensor.program import Role
-from nnc.tensor.types import TypeMismatch
 from tests.schedule.programs import Build, F, compare, f, fused, index, planned, step_of
 
 PRODUCT, REGION, FINISH = KernelKind.PRODUCT, KernelKind.REGION, KernelKind.FINISH
@@ -139,12 +139,60 @@ def test_folds_finished_together_share_their_partials() -> None:
     assert columns == {"d_c": 0, "sums": 32}, "a gradient's columns are padded as the flat buffer is"
 
 
-@pytest.mark.parametrize("shape", [(1 << 17,), (4, 1 << 16)])
-def test_a_row_that_no_tile_holds_is_refused_in_the_users_terms(shape: tuple[int, ...]) -> None:
+@pytest.fixture
+def small_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tiles of up to 256 elements, so that stages are of small tensors."""
+    monkeypatch.setattr(groups, "COVERED", 256)
+    for name, size in {"COVERED": 256, "CHUNK": 64, "ACROSS": 8}.items():
+        monkeypatch.setattr(stages, name, size)
+
+
+@pytest.mark.usefixtures("small_tiles")
+@pytest.mark.parametrize("primitive", ["sum", "max", "argmin", "any"])
+@pytest.mark.parametrize("batched", [True, False])
+@pytest.mark.parametrize(
+    ("shape", "axes"),
+    [
+        ((257,), (0,)),
+        ((20_011,), (0,)),  # three stages
+        ((4, 257), (1,)),
+        ((5, 260, 3), (1,)),
+        ((3, 17, 43), (1,)),  # what lies behind has no divisor
+        ((2, 300, 24), (1,)),
+        ((3, 7, 31, 2), (1, 2)),
+        ((11, 3, 37), (0, 2)),
+    ],
+)
+def test_what_no_tile_holds_is_reduced_in_stages(
+    shape: tuple[int, ...], axes: tuple[int, ...], batched: bool, primitive: str
+) -> None:
     made = Build()
-    made.give(made.b.op("prod", made.parameter(F(*shape), "x"), axes=tuple(range(len(shape)))))
-    with pytest.raises(TypeMismatch, match=r"`prod` of float\[.*\]: it is too large to be reduced at once"):
-        fused(made.program())
+    x = made.parameter(F(*shape) if batched else f(*shape), "x")
+    x = made.b.gt(x, 2.0) if primitive == "any" else x
+    made.give(made.b.op(primitive, x, axes=axes[:1] if primitive == "argmin" else axes))
+    step = compare(made.program())
+    assert all(kernel.tiles.columns <= 256 or not kernel.operands for kernel in step.kernels)
+
+
+@pytest.mark.usefixtures("small_tiles")
+@pytest.mark.parametrize("axes", [(), (1,), (0, 2)])
+@pytest.mark.parametrize("primitive", ["sum", "variance"])
+def test_a_fold_goes_over_the_axes_that_it_keeps_in_parts(axes: tuple[int, ...], primitive: str) -> None:
+    made = Build()
+    made.give(made.b.op(primitive, made.parameter(F(9, 7, 13), "x"), axes=axes, batch=True))
+    step = compare(made.program())
+    assert all(kernel.tiles.columns <= 256 or len(kernel.domain) == 2 + len(axes) for kernel in step.kernels)
+
+
+def test_a_fold_of_a_wide_sample_does_not_join_what_reduces_its_rows() -> None:
+    """Together they would have to hold a sample at once: both axes, 512 by 512."""
+    made = Build()
+    b, x = made.b, made.parameter(F(300, 300), "x")
+    centred = b.sub(x, b.mean(x, (1,), True))
+    made.give(b.sum(centred, (), batch=True))
+    made.give(b.sum(centred, (1,)))
+    step = step_of(made.program())
+    assert all(kernel.tiles.rows * kernel.tiles.columns <= 2048 for kernel in step.kernels)
 
 
 def _chain(made: Build, value: Value, length: int) -> Value:
