@@ -104,8 +104,14 @@ def _outside(state: Assignment, value: Value, binding: Binding, offset: int) -> 
     name = {Space.SUMS: "sums", Space.CONTROL: "control", Space.SLOT: binding.name}.get(space, path.replace(".", "_"))
     if space is Space.GRADIENT:
         name = f"d_{name}"
-    element = "f64" if space is Space.SUMS else value.type.element
-    return Buffer(name, element, extents(value), space, path, offset)
+    return Buffer(name, _element(value, space), extents(value), space, path, offset)
+
+
+def _element(value: Value, space: Space) -> str:
+    """What a value of the program's own is stored in: an index that predict gives is in i64, as torch wants one."""
+    if space is Space.SUMS:
+        return "f64"
+    return "i64" if space is Space.OUTPUT and value.type.bound is not None else value.type.element
 
 
 def _place(state: Assignment, value: Value, home: Group) -> Buffer:
