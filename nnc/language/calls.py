@@ -117,7 +117,7 @@ def check_kind(ctx: Elaboration, defined: Defined, param: tree.Param, argument: 
     help = None
     if wanted in ("function", "layer") and isinstance(value, str) and value.isidentifier():
         help = without_quotes(value)
-    elif wanted == "int" and isinstance(value, float) and value == int(value):
+    elif wanted == "int" and isinstance(value, float) and value.is_integer():
         help = f"write {int(value)}"
     elif wanted == "int" and isinstance(value, float):
         help = "divide with `//`, which gives an integer"

@@ -205,11 +205,20 @@ class _Run:
         for statement in train.body.statements:
             if not isinstance(statement, tree.TargetStmt):
                 continue
+            reported = len(self.ctx.reporter.all)
             try:
                 if statement.default is not None:
                     raise self.ctx.unsupported("a target with a default is", statement.default.span)
                 self.targets.append(self._port(Role.TARGET, statement.name, statement.type, self.frame))
             except Poisoned:
+                if len(self.ctx.reporter.all) == reported:  # it names what is there, but not yet
+                    self.ctx.fail(
+                        "E0211",
+                        f"the type of the target `{statement.name.text}` reads a name of the block or a result",
+                        statement.type.span,
+                        "targets are declared before the model is run",
+                        help="write a number, a `const` of the file or an argument of the model",
+                    )
                 self.ctx.failed = True
                 self.frame.bind(statement.name.text, Poison(), statement.name.span)
 

@@ -1,12 +1,16 @@
 """Whatever is written, elaboration ends, soon, with a model or with errors."""
 
 import random
+import re
+from pathlib import Path
 
 import pytest
 
+from tests.language.hostile import DECLARATIONS, EXPRESSIONS
 from tests.language.programs import codes, tried
 from tests.language.test_errors import DIGITS
 
+ROOT = Path(__file__).resolve().parents[2]
 NET = "model Net(x: float[2]) -> y {\n    BODY\n}\n"
 
 
@@ -67,6 +71,66 @@ def test_ends_without_a_traceback(text):
 )
 def test_odd_but_valid(body):
     assert codes(NET.replace("BODY", body)) == []
+
+
+@pytest.mark.parametrize("where", ["y = {}", "_ = {}\n    y = x", "y = x * ({})", "y = f({})", "y = x if {} else -x"])
+def test_hostile_expressions(where):
+    """A diagnostic or a model, whatever the construct is given."""
+    for each in EXPRESSIONS:
+        codes("fn f(x) = x\n" + NET.replace("float[2]", "float[2, 4]").replace("BODY", where.format(each)))
+
+
+@pytest.mark.parametrize(
+    "where", ["loss = {}", "loss = sum(y)\n    metrics = {{ m: {} }}", "loss = y * ({})", "target t: float[{}]"]
+)
+def test_hostile_trainings(where):
+    net = NET.replace("float[2]", "float[2, 4]").replace("BODY", "y = x |> Dense(3)")
+    for each in EXPRESSIONS:
+        codes(net + f"train Net {{\n    optimizer = SGD\n    {where.format(each)}\n}}\n")
+
+
+def test_hostile_states():
+    for each in DECLARATIONS:
+        name = "s' = s + 1\n    y = x"
+        codes(NET.replace("float[2]", "float[2, 4]").replace("BODY", f"state {each}\n    {name}"))
+        codes(
+            f"metric M(x) {{\n    state {each}\n    s' = s + sum(x)\n    result = s'\n}}\n"
+            + trained("metrics = { m: M(y) }")
+        )
+        codes(f"optimizer O() {{\n    state {each}\n    s' = s + 1\n    parameter' = s\n}}\n" + trained("", "O"))
+
+
+def trained(line, optimizer="SGD"):
+    net = NET.replace("BODY", "y = x |> Dense(3)")
+    return f"{net}train Net {{\n    loss = sum(y)\n    optimizer = {optimizer}\n    {line}\n}}\n"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "samples").glob("*.nn")), ids=lambda path: path.stem)
+def test_mutilated_samples(path):
+    rng = random.Random(path.stem)
+    tokens = re.findall(r"\s+|\w+'?|[^\w\s]", path.read_text(encoding="utf-8"))
+    words = [place for place, token in enumerate(tokens) if token.strip()]
+    for _ in range(40):
+        mutant = list(tokens)
+        for _ in range(rng.randint(1, 3)):
+            place = rng.choice(words)
+            other = rng.choice(
+                (tokens[rng.choice(words)], rng.choice(EXPRESSIONS), "", f"{mutant[place]} {tokens[rng.choice(words)]}")
+            )
+            mutant[place] = other
+        codes("".join(mutant))
+
+
+@pytest.mark.parametrize(
+    ("type", "expected"),
+    [("float[classes]", ["E0211"]), ("index(classes)", ["E0211"]), ("float[y]", ["E0211"]), ("float[SIZE]", [])],
+)
+def test_types_of_targets_are_read_first(type, expected):
+    text = "const SIZE = 3\n" + trained("_ = SIZE").replace(
+        "loss = sum(y)", "classes = 3\n    loss = sum(y * t) * classes"
+    )
+    text = text.replace("train Net {\n", f"train Net {{\n    target t: {type}\n")
+    assert codes(text) == expected
 
 
 def test_mutilated_programs():
