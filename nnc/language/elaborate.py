@@ -205,13 +205,12 @@ class _Run:
         for statement in train.body.statements:
             if not isinstance(statement, tree.TargetStmt):
                 continue
-            reported = len(self.ctx.reporter.all)
             try:
                 if statement.default is not None:
                     raise self.ctx.unsupported("a target with a default is", statement.default.span)
                 self.targets.append(self._port(Role.TARGET, statement.name, statement.type, self.frame))
             except Poisoned:
-                if len(self.ctx.reporter.all) == reported:  # it names what is there, but not yet
+                if not self.ctx.reporter.has_errors:  # it names what is there, but not yet
                     self.ctx.fail(
                         "E0211",
                         f"the type of the target `{statement.name.text}` reads a name of the block or a result",

@@ -129,7 +129,7 @@ def test_types_of_targets_are_read_first(type, expected):
     text = "const SIZE = 3\n" + trained("_ = SIZE").replace(
         "loss = sum(y)", "classes = 3\n    loss = sum(y * t) * classes"
     )
-    text = text.replace("train Net {\n", f"train Net {{\n    target t: {type}\n")
+    text = text.replace("classes = 3\n", f"classes = 3\n    target t: {type}\n")
     assert codes(text) == expected
 
 
