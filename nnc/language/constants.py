@@ -96,6 +96,8 @@ def compare(operator: str, left: Anything, right: Anything) -> bool:
         case "!=":
             return not equal(left, right)
         case "in" | "not in":
+            if isinstance(left, str) and isinstance(right, str):
+                return (left in right) == (operator == "in")
             if not isinstance(right, tuple):
                 raise ConstantError(f"`{operator}` looks into a list, and this is {describe(right)}")
             return any(equal(left, item) for item in right) == (operator == "in")

@@ -34,6 +34,31 @@ LAYERS: dict[str, list[Row]] = {
         layer("Dense(3)(a)", lambda: layers.Dense(3, **D), "float[5, 7]"),
         layer("Dense(1, tanh, false)(a)", lambda: layers.Dense(1, "tanh", False, **D), "float[1]"),
     ],
+    "EinsumDense": [
+        layer(
+            'EinsumDense("ab,bc->ac", [5, 3])(a)', lambda: layers.EinsumDense("nab,bc->nac", (5, 3), **D), "float[5, 7]"
+        ),
+        layer(
+            'EinsumDense("b,bc->c", 3, tanh, "c")(a)',
+            lambda: layers.EinsumDense("nb,bc->nc", 3, "tanh", "c", **D),
+            "float[7]",
+        ),
+        layer(
+            'EinsumDense("...b,bcd->...cd", [2, 3], bias_axes = "cd")(a)',
+            lambda: layers.EinsumDense("...b,bcd->...cd", (2, 3), bias_axes="cd", **D),
+            "float[5, 7]",
+        ),
+        layer(
+            'EinsumDense("tbc,bdc->tdb", [none, 4, none], bias_axes = "t")(a)',
+            lambda: layers.EinsumDense("ntbc,bdc->ntdb", (5, 4, 3), bias_axes="t", **D),
+            "float[5, 3, 2]",
+        ),
+        layer(
+            'EinsumDense("a...,ab->b...", 4, bias_axes = "b")(a)',
+            lambda: layers.EinsumDense("na...,ab->nb...", 4, bias_axes="b", **D),
+            "float[5, 3]",
+        ),
+    ],
     "Embedding": [
         layer("Embedding(7, 3)(a)", lambda: layers.Embedding(7, 3, **D), "index(7)[5]"),
         layer("Embedding(1, 1)(a)", lambda: layers.Embedding(1, 1, **D), "index(1)"),

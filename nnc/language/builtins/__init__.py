@@ -8,6 +8,7 @@ from collections.abc import Callable
 from nnc.base.source import Span
 from nnc.language.builtins import (
     batch,
+    einsum,
     indexing,
     layers,
     linear,
@@ -29,6 +30,7 @@ _FAMILIES = (
     moving.BUILTINS,
     ordering.BUILTINS,
     linear.BUILTINS,
+    einsum.BUILTINS,
     indexing.BUILTINS,
     lists.BUILTINS,
     layers.BUILTINS,
@@ -46,5 +48,5 @@ CONSTANTS: dict[str, Callable[[Elaboration, Span], Anything]] = {
 }
 
 # Names of the language's reference that this compiler does not know yet.
-_PENDING = """einsum convolve window_max window_sum resize attention ctc mask lengths ragged"""
+_PENDING = """convolve window_max window_sum resize attention ctc mask lengths ragged"""
 PENDING = frozenset(_PENDING.split())

@@ -45,9 +45,14 @@ def _element_of(call: BuiltinCall) -> Anything:
     return x.type.element if isinstance(x, Tensor) else None
 
 
+def _is_list(call: BuiltinCall) -> Anything:
+    return isinstance(call.args[0], tuple)
+
+
 BUILTINS = (
     Builtin("len", ("x",), (), _len),
     Builtin("range", ("first", "*more"), (), _range),
     Builtin("shape", ("x",), (), _shape),
+    Builtin("is_list", ("x",), (), _is_list),
     Builtin("element_of", ("x",), (), _element_of),
 )
