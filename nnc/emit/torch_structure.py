@@ -99,12 +99,12 @@ def ordered(calls: Calls, op: Op) -> None:
     if places:
         form = f"torch.argsort({{0}}, dim={dim}, descending={op['descending']}, stable=True)"
         calls.emit(f"{{out}}.copy_({form})", (x,), out)
-    elif op["reverse"]:
+    elif dict(op.attributes).get("reverse"):
         form = f"torch.flip(torch.cumsum(torch.flip({{0}}, ({dim},)), {dim}), ({dim},))"
         calls.emit(f"{{out}}.copy_({form})", (x,), out)
     else:
         more = "" if op.result.type.is_float else f", dtype={DTYPES[op.result.type.element]}"
-        calls.emit(f"torch.cumsum({{0}}, {dim}{more}, out={{out}})", (x,), out)
+        calls.emit(f"torch.{op.primitive}({{0}}, {dim}{more}, out={{out}})", (x,), out)
 
 
 def softmax(calls: Calls, op: Op) -> None:
@@ -292,6 +292,7 @@ HANDLERS: dict[str, Handler] = {
     "argmax": position,
     "argmin": position,
     "cumsum": ordered,
+    "cumprod": ordered,
     "argsort": ordered,
     "torch.softmax": softmax,
     "torch.log_softmax": softmax,

@@ -131,11 +131,14 @@ class Expressions(ABC):
         deviation = self.sub(x, self.mean(x, axes, True, batch))
         return self.mean(self.mul(deviation, deviation), axes, keepdims, batch)
 
-    def logsumexp(self, x: Value, axes: Sequence[int] | None = None, keepdims: bool = False) -> Value:
-        """log(sum(exp(x))) over `axes`, shifted by the largest entry, so that it is finite for every finite x."""
+    def logsumexp(
+        self, x: Value, axes: Sequence[int] | None = None, keepdims: bool = False, batch: bool = False
+    ) -> Value:
+        """log(sum(exp(x))) over `axes`, and with `batch` over the samples, shifted by the largest entry, so that it is
+        finite for every finite x."""
         axes = _axes(x, axes)
-        top = self.op("stop_gradient", self.op("max", x, axes=axes, keepdims=True))
-        total = self.sum(self.op("exp", self.sub(x, top)), axes, True)
+        top = self.op("stop_gradient", self.op("max", x, axes=axes, keepdims=True, batch=batch))
+        total = self.sum(self.op("exp", self.sub(x, top)), axes, True, batch)
         result = self.add(self.op("log", total), top)
         return result if keepdims else self.reshape(result, without(result.type.shape, axes))
 

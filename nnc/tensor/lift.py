@@ -194,6 +194,7 @@ _BY_NAME: dict[str, Rule] = {
     "pick": _of_each_row,
     "place": _of_each_row,
     "cumsum": _of_each_row,
+    "cumprod": _of_each_row,
     "argsort": _of_each_row,
     "gather": _gather,
 }

@@ -40,6 +40,8 @@ CASES = [
     ("concat(split(x, 3)[1:], axis = 0)", "[2, 9]", lambda s: np.concatenate(np.split(s, 3, -1)[1:], 0)),
     ("cumsum(x)", "[2, 5]", lambda s: np.cumsum(s, -1)),
     ("cumsum(x, axis = 0)", "[4, 3]", lambda s: np.cumsum(s, 0)),
+    ("cumprod(x)", "[2, 5]", lambda s: np.cumprod(s, -1)),
+    ("cumprod(x, axis = 0)", "[4, 3]", lambda s: np.cumprod(s, 0)),
     ("sort(x)", "[2, 7]", lambda s: np.sort(s, -1)),
     ("sort(x)", "[1]", lambda s: s),
     ("sort(x, axis = 0, descending = true)", "[5, 2]", lambda s: -np.sort(-s, 0)),

@@ -263,14 +263,14 @@ def test_values(body, expected):
         ("y = x[i]", ["E0214"]),
         ("r = { alpha: 2 }\ny = x * r.alhpa", ["E0306"]),
         # operations
-        ("y = float(argmax(x, batch = true)) + x", ["E0207"]),
+        ("y = float(argmax(x, axis = 7, batch = true)) + x", ["E0207"]),
         ("y = x + float(row)", ["E0516"]),
         ("y = qr(x)", ["E0422"]),
         ("a, b, c = split(x, 3)\ny = a + b + c", ["E0207"]),
         ("v, _ = top_k(x, 5)\ny = v", ["E0207"]),
         ("y = x * float(bernoulli(shape(x), x))", ["E0404"]),
         # what is not taken yet
-        ('y = attention(x, x, x)', ["E0901"]),
+        ("y = attention(x, x, x)", ["E0901"]),
         ("y = resize(x, [2, 2])", ["E0901"]),
         ("scan s over x with c: float[4] = zeros {\n    c' = c + s\n}\ny = c", ["E0901"]),
     ],

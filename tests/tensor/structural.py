@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import operator
 import statistics
 from collections.abc import Callable
 from typing import Any
@@ -357,6 +358,14 @@ STRUCTURAL: dict[str, Row] = {
         refused=[
             ((F(),), {}, "`cumsum` expects an axis to go along, found float"),
             ((b(3),), {}, "`cumsum` expects numbers, found bool[3]"),
+        ],
+    ),
+    "cumprod": Row(
+        [Case((t,)) for t in (F(5), f(2, 3), F(2, 1), F(3, 2, 7))] + [Case((i(4, batched=True),), smooth=False)],
+        whole=over_rows(lambda case, row: list(itertools.accumulate(row, operator.mul))),
+        refused=[
+            ((F(),), {}, "`cumprod` expects an axis to go along, found float"),
+            ((b(3),), {}, "`cumprod` expects numbers, found bool[3]"),
         ],
     ),
     "argsort": Row(

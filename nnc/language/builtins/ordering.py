@@ -1,5 +1,5 @@
-"""Functions of the order along an axis: cumsum, argsort, sort, top_k. Equal elements keep their order; NaN is the
-largest."""
+"""Functions of the order along an axis: cumsum, cumprod, argsort, sort, top_k. Equal elements keep their order; NaN is
+the largest."""
 
 from __future__ import annotations
 
@@ -31,9 +31,10 @@ def _taken(call: BuiltinCall, x: Tensor, places: Tensor) -> Tensor:
     return call.op("pick", [spread, places])
 
 
-def _cumsum(call: BuiltinCall) -> Anything:
+def _running(call: BuiltinCall) -> Anything:
+    """cumsum and cumprod."""
     x, back = _moved(call)
-    return _back(call, call.op("cumsum", [x]), back)
+    return _back(call, call.op(call.name, [x]), back)
 
 
 def _argsort(call: BuiltinCall) -> Anything:
@@ -61,7 +62,8 @@ def _top_k(call: BuiltinCall) -> Anything:
 _AXIS: tuple[tuple[str, object], ...] = (("axis", -1),)
 
 BUILTINS = (
-    Builtin("cumsum", ("x",), _AXIS, _cumsum),
+    Builtin("cumsum", ("x",), _AXIS, _running),
+    Builtin("cumprod", ("x",), _AXIS, _running),
     Builtin("argsort", ("x",), (*_AXIS, ("descending", False)), _argsort),
     Builtin("sort", ("x",), (*_AXIS, ("descending", False)), _sort),
     Builtin("top_k", ("x",), (("k", REQUIRED),), _top_k),

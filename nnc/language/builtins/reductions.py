@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from nnc.language.builtins.call import BuiltinCall
-from nnc.language.operators import ARITHMETIC, binary, counted, operands, origins, pointwise
+from nnc.language.operators import ARITHMETIC, binary, counted, number, operands, origins, pointwise
 from nnc.language.values import Anything, Builtin, Tensor, is_number
 from nnc.tensor.types import TypeMismatch
 
@@ -23,6 +23,7 @@ _FOLDS: dict[str, Callable[[Sequence[float]], float]] = {
 }
 
 
+EXTREMES = {"argmax": "max", "argmin": "min"}
 _JOINS = {"sum": "+", "mean": "+", "prod": "*", "max": "maximum", "min": "minimum"}
 
 
@@ -71,13 +72,30 @@ def _reduce(primitive: str, call: BuiltinCall) -> Anything:
 def _position(primitive: str, call: BuiltinCall) -> Anything:
     x = call.tensor()
     if call.flag("batch"):
-        if call.axes(x.type.rank):
-            raise call.fail("one axis is reduced, or the batch alone", help="axis = [], batch = true")
-        return call.op(primitive, [x], axes=(), keepdims=False, batch=True)
+        return _in_batch(primitive, call, x, call.axes(x.type.rank))
     if x.type.rank != 1 and call.options["axis"] is None:
         raise call.fail(f"which axis of {x.type} is meant?", help="name one: axis = -1")
     axes = (0,) if call.options["axis"] is None else (call.axis(x.type.rank),)
     return call.op(primitive, [x], axes=axes, keepdims=call.flag("keepdims"))
+
+
+def _in_batch(primitive: str, call: BuiltinCall, x: Tensor, axes: tuple[int, ...]) -> Anything:
+    """The sample's row; with axes, the place among all samples' elements along them: row times their count, and the
+    place in that sample."""
+    if not axes:
+        return call.op(primitive, [x], axes=(), keepdims=False, batch=True)
+    kept = tuple(axis for axis in range(x.type.rank) if axis not in axes)
+    outer, count = tuple(x.type.shape[axis] for axis in kept), math.prod(x.type.shape[axis] for axis in axes)
+    moved = call.op("transpose", [x], False, permutation=(*kept, *axes))
+    flat = call.op("reshape", [moved], False, shape=(*outer, count))
+    last = (len(outer),)
+    best = call.op(EXTREMES[primitive], [flat], False, axes=last)
+    row = call.op(primitive, [best], False, axes=(), keepdims=False, batch=True)
+    here = call.op("eq", [call.op("row", [], False), row], False)
+    place = call.op("convert", [call.op(primitive, [flat], False, axes=last)], False, element="i32")
+    found = call.op("where", [here, place, number(call.ctx, 0, "i32", call.span)], False)
+    found = call.op("sum", [found], False, axes=(), batch=True)
+    return call.op("add", [call.op("mul", [row, number(call.ctx, count, "i32", call.span)], False), found])
 
 
 def _composed(call: BuiltinCall) -> Anything:
@@ -95,7 +113,7 @@ def _composed(call: BuiltinCall) -> Anything:
             elif call.name == "variance":
                 value = ctx.builder.variance(x, axes, keepdims, batch)
             else:
-                value = ctx.builder.logsumexp(x, axes, keepdims)
+                value = ctx.builder.logsumexp(x, axes, keepdims, batch)
     except TypeMismatch as mismatch:
         raise call.fail(str(mismatch), others=origins(ctx, [x])) from None
     ctx.origins[value] = ctx.origins.get(x, frozenset())
@@ -105,6 +123,5 @@ def _composed(call: BuiltinCall) -> Anything:
 BUILTINS = (
     *(Builtin(name, ("x",), _OPTIONS, partial(_reduce, name)) for name in ("sum", "prod", "max", "min", "any", "all")),
     *(Builtin(name, ("x",), _OPTIONS, partial(_position, name)) for name in ("argmax", "argmin")),
-    *(Builtin(name, ("x",), _OPTIONS, _composed) for name in ("mean", "variance")),
-    Builtin("logsumexp", ("x",), _OPTIONS[:2], _composed),
+    *(Builtin(name, ("x",), _OPTIONS, _composed) for name in ("mean", "variance", "logsumexp")),
 )

@@ -28,11 +28,23 @@ def _row(call: Call, longest: int) -> TensorType:
     return type
 
 
-def _cumsum(call: Call) -> TensorType:
+def _running(call: Call) -> TensorType:
     type = _row(call, SUMMED)
     if not type.is_float and not type.is_integer:
         raise TypeMismatch(f"`{call.symbol}` expects numbers, found {type}")
     return TensorType(type.element, type.shape, type.batched)
+
+
+def _cumprod_vjp(b: Expressions, op: Op, g: Value) -> Sequence[Value | None]:
+    """The products that an element is in, without it. Before the first zero of a row that is a division; at the first
+    zero these are the products of the row with a one in its place; behind it all products stay zero."""
+    (x,) = op.args
+    zero = b.eq(x, 0)
+    zeros = b.op("cumsum", b.where(zero, b.like(1, x), b.like(0, x)))
+    before, first = b.eq(zeros, 0), b.op("and", zero, b.eq(zeros, 1))
+    ahead = b.op("cumsum", b.mul(g, op.result), reverse=True)
+    at = b.op("cumsum", b.mul(g, b.op("cumprod", b.where(first, 1, x))), reverse=True)
+    return (b.where(before, b.div(ahead, b.where(zero, 1, x)), b.where(first, at, 0)),)
 
 
 def _argsort(call: Call) -> TensorType:
@@ -62,13 +74,23 @@ ROWS = (
     Primitive(
         "cumsum",
         Kind.ORDERED,
-        _cumsum,
+        _running,
         _cumsum_reference,
         _cumsum_vjp,
         lambda call: call.types[0].size,
         triton="tl.cumsum({0}, {axis}, reverse={reverse})",
         torch="torch.cumsum({0}, {axis})",
         attributes={"reverse": False},
+    ),
+    Primitive(
+        "cumprod",
+        Kind.ORDERED,
+        _running,
+        lambda call, x: np.asarray(np.cumprod(x, -1)),
+        _cumprod_vjp,
+        lambda call: call.types[0].size,
+        triton="tl.cumprod({0}, {axis})",
+        torch="torch.cumprod({0}, {axis})",
     ),
     Primitive(
         "argsort",
