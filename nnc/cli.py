@@ -134,6 +134,31 @@ def check(paths: tuple[str, ...], form: str) -> int:
     return PROGRAM_ERROR if any(each.level == "error" for each in found) else DONE
 
 
+@cli.command("fmt")
+@click.argument("paths", metavar="FILE...", nargs=-1, required=True)
+@click.option("--check", "only_check", is_flag=True, help="Write nothing; say which files are laid out otherwise.")
+def format_files(paths: tuple[str, ...], only_check: bool) -> int:
+    """Lay programs out in the canonical way."""
+    code = DONE
+    for path in paths:
+        try:
+            source = files.read(path)
+            text = pipeline.formatted(source)
+        except ProgramError as error:
+            show(error.diagnostics, sys.stderr)
+            code = PROGRAM_ERROR
+            continue
+        if text == source.text:
+            continue
+        if only_check:
+            click.echo(f"{path}: laid out otherwise")
+            code = PROGRAM_ERROR
+        else:
+            files.rewrite(path, text)
+            click.echo(f"{path}: laid out anew")
+    return code
+
+
 @cli.command("summary")
 @program
 def summarise(file: str, model: str | None, block: str | None, settings: dict[str, str]) -> None:

@@ -25,6 +25,7 @@ from nnc.language import errors as language_errors
 from nnc.language.elaborate import Plain, elaborate
 from nnc.schedule.kernel import Schedule
 from nnc.syntax import errors as syntax_errors
+from nnc.syntax.format import format_module
 from nnc.syntax.parse import parse
 from nnc.tensor.program import Model
 from nnc.tools import files
@@ -74,6 +75,14 @@ def check(source: Source, options: Options | None = None) -> tuple[Diagnostic, .
     reporter = Reporter()
     _model(source, options or Options(), reporter)
     return reporter.diagnostics
+
+
+def formatted(source: Source) -> str:
+    """The program in canonical layout. Raises ProgramError where it cannot be read."""
+    reporter = Reporter()
+    module = parse(source, reporter)
+    reporter.raise_errors()
+    return format_module(module)
 
 
 def schedule(source: Source, options: Options, reporter: Reporter) -> Schedule:

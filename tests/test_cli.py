@@ -110,6 +110,21 @@ def test_check_of_several_files_goes_on_after_an_error(run: Run, digits: Path, w
     assert out.endswith("3 files: 2 errors\n")
 
 
+def test_fmt(run: Run, digits: Path, wrong: Path, tmp_path: Path) -> None:
+    assert run("fmt", "--check", digits) == (0, "", "")
+    loose, broken = tmp_path / "loose.nn", tmp_path / "broken.nn"
+    loose.write_text(PROGRAM.replace(" =", "="), encoding="utf-8")
+    broken.write_text(PROGRAM + "}", encoding="utf-8")
+    code, out, err = run("fmt", "--check", loose, broken, digits)
+    assert (code, out) == (1, f"{loose}: laid out otherwise\n")
+    assert "error[E0122]" in err
+    assert run("fmt", loose, wrong) == (0, f"{loose}: laid out anew\n", "")
+    assert loose.read_text(encoding="utf-8") == PROGRAM
+    assert broken.read_text(encoding="utf-8") == PROGRAM + "}"
+    code, _, err = run("fmt", tmp_path / "none.nn")
+    assert (code, "error[E0001]" in err) == (1, True)
+
+
 def test_check_as_json_and_sarif(run: Run, wrong: Path) -> None:
     code, out, _ = run("check", wrong, "--format", "json")
     (found,) = json.loads(out)

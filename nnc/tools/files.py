@@ -113,6 +113,14 @@ def write(path: Path, text: str) -> None:
         raise FileError(f"cannot write {path}: {reason}; name another place with -o") from error
 
 
+def rewrite(path: str | Path, text: str) -> None:
+    """Puts another text into a program's file. Raises FileError."""
+    try:
+        _replace(Path(path).resolve(), text)
+    except OSError as error:
+        raise FileError(f"cannot write {path}: {error.strerror}") from None
+
+
 def _is_ours(path: Path) -> bool:
     with open(path, "rb") as file:
         start = file.read(4096).decode("utf-8", "replace")

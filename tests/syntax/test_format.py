@@ -1,6 +1,7 @@
 """Formatting keeps the tree and the comments, and is done once."""
 
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -13,6 +14,8 @@ from nnc.syntax.errors import EXPLANATIONS
 from nnc.syntax.format import format_module
 from nnc.syntax.parse import parse
 from tests.syntax.examples import EXAMPLES
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def parsed(text: str) -> tree.Module:
@@ -46,7 +49,7 @@ def test_layout():
     assert check(text) == (
         "layer A(k = 1,\n"
         "        b = [1, 2])\n"
-        "        (x: float[..., D, ...S]) -> y {  # first\n"
+        "       (x: float[..., D, ...S]) -> y {  # first\n"
         "    # second\n"
         "    y = -x[0:3, ...] + f(a = { b: 1 }) * -2\n"
         "\n"
@@ -60,6 +63,78 @@ def test_layout():
         "}\n"
         "\n"
         "# third\n"
+    )
+
+
+@pytest.mark.parametrize("folder", ["samples", "nnc/library", "tests/programs", "benchmarks/programs"])
+def test_programs_of_the_project_are_formatted(folder):
+    """`nnc fmt` lays them out."""
+    for path in sorted((ROOT / folder).rglob("*.nn")):
+        text = path.read_text(encoding="utf-8")
+        assert check(text) == text, path
+
+
+TABLE = """model Net(a: float[4]) -> (y, z) {
+    hidden = a |> Dense(3)
+    y = hidden + 1
+    z = (hidden,
+    hidden) |> Add
+    # apart
+    first, second = split(a, 2)
+    w = first
+
+    v = second
+    param k: float[4] = ones
+    param bias: float = zeros
+    state seen = 0
+    much_longer_than_the_other = hidden
+    u = v
+}
+fn f(a, b) {
+    assert a > 0,
+    "above"
+    long = a
+    result = g(b, {
+    k: 1 }, h(
+    2)) if a else
+    long
+}
+fn g(a) =
+a |> Dense(3)
+"""
+
+
+def test_models_are_set_as_tables():
+    assert (
+        check(TABLE)
+        == """model Net(a: float[4]) -> (y, z) {
+    hidden = a |> Dense(3)
+    y      = hidden + 1
+    z = (hidden,
+         hidden) |> Add
+    # apart
+    first, second = split(a, 2)
+    w = first
+
+    v = second
+    param k:    float[4] = ones
+    param bias: float    = zeros
+    state seen = 0
+    much_longer_than_the_other = hidden
+    u = v
+}
+fn f(a, b) {
+    assert a > 0,
+           "above"
+    long = a
+    result = g(b, {
+        k: 1 }, h(
+            2)) if a else
+             long
+}
+fn g(a) =
+    a |> Dense(3)
+"""
     )
 
 
