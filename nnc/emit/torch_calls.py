@@ -59,9 +59,8 @@ class Calls:
         """Where `value` is to be written: its home, or scratch. From now on it is there."""
         wanted = element or value.type.element
         home = self.homes.get(value)
-        shape = extents(value.type)
-        if home is None or home.storage.element != wanted or home.shape != shape:  # predict repeats what is common
-            home = self.scratch(wanted, shape, value.hint)
+        if home is None or home.storage.element != wanted:
+            home = self.scratch(wanted, extents(value.type), value.hint)
         self.where[value] = home
         return home
 

@@ -250,6 +250,16 @@ class _Run:
             self.ctx.named.setdefault(each, result.name.text)
             self.frame.bind(result.name.text, each, result.name.span)
 
+    def rows(self) -> dict[Binding, Tensor]:
+        """What predict gives: a row for each sample, of a common result too."""
+        return {Binding(Role.OUTPUT, name): self._row(name, value) for name, value in self.outputs.items()}
+
+    def _row(self, name: str, value: Tensor) -> Tensor:
+        if value.type.batched:
+            return value
+        with self.ctx.builder.at(value.span, value.scope):
+            return self.ctx.builder.op("broadcast", value, shape=value.type.shape, batched=True, hint=name)
+
     def program(self, outputs: Mapping[Binding, Tensor]) -> Program:
         function, self.renamed = renamed(self.ctx.builder.finish(tuple(outputs.values())), self.ctx.named)
         return Program(function, tuple(self.ctx.bindings), tuple(outputs))
@@ -305,7 +315,7 @@ def _assemble(home: FileScope, choice: Choice, registry: Registry, runs: Mapping
         loss=None if training is None or training.loss is None else first.renamed.get(training.loss, training.loss),
         train=train,
         evaluate=_accumulators(runs.get("evaluate")),
-        predict=predict.program({Binding(Role.OUTPUT, name): value for name, value in predict.outputs.items()}),
+        predict=predict.program(predict.rows()),
         reports=tuple(training.reports) if training is not None else (),
         optimizer=training.optimizer if training is not None else None,
         settings=settings_of(training.values, training.spans) if training is not None else settings_of({}, {}),

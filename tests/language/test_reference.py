@@ -195,7 +195,7 @@ SHIFT = np.full((2, 4), 2 + 10 * 4.0)
         ("y = x[-1]", X[:, -1]),
         # operations
         ("y = sum((x, x)) + max([x, 2 * x])", 2 * X + np.maximum(X, 2 * X)),
-        ("y = float(argmax(x, axis = [], batch = true))", X.argmax(0) * 1.0),
+        ("y = float(argmax(x, axis = [], batch = true))", np.tile(X.argmax(0) * 1.0, (3, 1, 1))),
         ("y = float(argmin(x[0, 0], batch = true)) + x", X + X[:, 0, 0].argmin()),
         ("y = x - mean(x, axis = 1, keepdims = true, batch = true)", X - X.mean((0, 2), keepdims=True)),
         ("v, p = top_k(x, 2)\ny = v + float(p)", np.sort(X)[..., :1:-1] + X.argsort()[..., :1:-1]),

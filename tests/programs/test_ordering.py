@@ -83,10 +83,12 @@ def check_zeros(backend):
     model = cls(device="cpu", backend=backend, _guard=True)
     found = model.predict({"x": x}, verbose=0)
     np.testing.assert_allclose(found["y"], np.cumprod(x.astype(np.float64), -1), rtol=1e-6)
-    np.testing.assert_allclose(found["top"][0], np.log(np.exp(x.astype(np.float64)).sum((0, 1))), rtol=1e-6)
-    np.testing.assert_array_equal(found["place"][0], x.argmax(0))
-    np.testing.assert_array_equal(found["first"][0], x.reshape(12, 5).argmax(0))
-    np.testing.assert_array_equal(np.ravel(found["other"])[0], x.argmin())
+    np.testing.assert_allclose(
+        found["top"], np.tile(np.log(np.exp(x.astype(np.float64)).sum((0, 1))), (3, 1)), rtol=1e-6
+    )
+    np.testing.assert_array_equal(found["place"], np.tile(x.argmax(0), (3, 1, 1)))
+    np.testing.assert_array_equal(found["first"], np.tile(x.reshape(12, 5).argmax(0), (3, 1)))
+    np.testing.assert_array_equal(found["other"], np.full(3, x.argmin()))
     w = torch.ones(4, 5, dtype=torch.float64, requires_grad=True)
     loss = (torch.cumprod(w * torch.tensor(x).double(), -1) * torch.tensor(t)).sum() / 3
     (exact,) = torch.autograd.grad(loss, w)
