@@ -289,8 +289,11 @@ def _in_a_row(
     ctx: Elaboration, target: Stages, tensors: Sequence[Anything], span: Span, frame: Frame, hint: str
 ) -> Anything:
     value: Anything = tensors[0] if len(tensors) == 1 else tuple(tensors)
-    for stage in target.stages:
+    before = ctx.operations
+    for number, stage in enumerate(target.stages):
         last = stage is target.stages[-1]
+        if number == 1 and target.is_repeated:
+            ctx.foresee((ctx.operations - before) * (len(target.stages) - 1), span)
         place = stage.span if isinstance(stage, Configured) and not ctx.trail else span
         value = ctx.apply(stage, _spread(stage, value), {}, place, frame, hint if last else "")
     return value

@@ -297,7 +297,11 @@ class Elaboration(ABC):
     def count(self, operations: int, span: Span) -> None:
         """Counts operations. Raises Poisoned where they are more than are allowed."""
         self.operations += operations
-        if self.operations > MOST_OPERATIONS:
+        self.foresee(0, span)
+
+    def foresee(self, operations: int, span: Span) -> None:
+        """Raises Poisoned where so many more operations would be more than are allowed."""
+        if self.operations + operations > MOST_OPERATIONS:
             raise self.fail(
                 "E0215",
                 f"the program has more than {MOST_OPERATIONS:,} operations",

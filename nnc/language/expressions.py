@@ -232,7 +232,7 @@ def repeat(ctx: Elaboration, count: tree.Expression, layer: tree.Expression, fra
         if not is_applicable(stage):
             raise ctx.fail("E0407", f"a layer or function is wanted, and this is {describe(stage)}", layer.span)
         stages.append(stage)
-    return Stages(tuple(stages))
+    return Stages(tuple(stages), is_repeated=True)
 
 
 def _chain(ctx: Elaboration, node: tree.Chain, frame: Frame, hint: str) -> Anything:

@@ -125,9 +125,10 @@ class BoundBuiltin:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stages:
-    """Layers and functions joined by `|>` or by `n *`: a layer that applies them in a row."""
+    """Layers and functions joined by `|>`, or one written `n *`: a layer that applies them in a row."""
 
     stages: tuple[Anything, ...]
+    is_repeated: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

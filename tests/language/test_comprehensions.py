@@ -136,7 +136,7 @@ def test_penalties_are_summed_and_those_of_parameters_count_once() -> None:
         ("y = [a + b for a, b in x]", ["E0213"]),
         ("y = [s |> Dence(3) for s in x]", ["E0301"]),
         ("y = [gather(s, j) for s in i for j in i]", ["E0431"]),
-        ("y = [s |> 99999 * relu for s in x]", ["E0217"]),
+        ("y = [s |> 99999 * relu for s in x]", ["E0215"]),
     ],
 )
 def test_mistakes(body: str, expected: list[str]) -> None:

@@ -106,12 +106,14 @@ TABLE: tuple[Explanation, ...] = (
         "y = x[6:8, 0:4]",
         "y = x[4:8]",
     ),
-    Explanation(
+    whole(
         "E0215",
         "too many operations",
         "A program may have 100,000 operations after its layers are written out. Lower the number of layers.",
-        "",
-        "",
+        "layer Block(x: float[...]) -> y {\n    y = x |> 600 * tanh\n}\n"
+        "model Deep(x: float[8]) -> y {\n    y = x |> 200 * Block\n}\n"
+        "train Deep {\n    loss = y\n    optimizer = SGD\n}\n",
+        "layer Block(x: float[...]) -> y {\n    y = x |> 3 * tanh\n}\n",
     ),
     whole(
         "E0216",
