@@ -120,9 +120,17 @@ class Calls:
         return replace(x, storage=self._converted[key].storage)
 
     def operands(self, op: Op) -> list[Operand]:
-        """Operands of a pointwise op, with the axes that broadcasting needs."""
+        """Operands of a pointwise op, with the axes that broadcasting needs, and of its own integers where it gives
+        any: few of torch's calls convert them."""
         rank = op.result.type.rank
-        return [self.pointwise_operand(arg, rank) for arg in op.args]
+        found = [self.pointwise_operand(arg, rank) for arg in op.args]
+        if not op.result.type.is_integer or op.primitive == "convert":
+            return found
+        own = op.result.type.element
+        return [
+            self.converted(x, own) if isinstance(x, Strided) and arg.type.is_integer else x
+            for x, arg in zip(found, op.args, strict=True)
+        ]
 
     def pointwise_operand(self, value: Value, rank: int) -> Operand:
         if isinstance(self.where[value], Host):

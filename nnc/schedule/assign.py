@@ -211,8 +211,9 @@ def _writes(state: Assignment, group: Group) -> list[Write]:
     found: list[Write] = []
     stored = [value for value, home in state.plan.stored.items() if home is group]
     rooted = [value for value in fusion.roots.get(group, ()) if value not in stored]
+    sums = group.kind is KernelKind.FINISH  # which alone adds to the running sums, and gives nothing else a home
     for value in [*stored, *rooted]:
-        found += [Write(value, buffer) for buffer in _homes(state, value)]
+        found += [Write(value, buffer) for buffer in _homes(state, value) if (buffer.space is Space.SUMS) == sums]
     for op, _ in group.folds:
         partials, column = state.columns[op.result]
         found.append(Write(op.result, state.placement[op.result], op.primitive, partials, column))

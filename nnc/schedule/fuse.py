@@ -340,7 +340,8 @@ def _results(fusion: Fusion, before_update: bool) -> None:
             fusion.roots.setdefault(_root_group(fusion, value), []).append(value)
     numbers = [value for value, _ in _bound(fusion, Role.ACCUMULATOR) if value in fusion.level]
     folds = [value for value in dict.fromkeys([*own, *numbers]) if value in fusion.fold and value not in done]
-    scalars = [value for value in dict.fromkeys(numbers) if value not in fusion.fold and value not in done]
+    added = {value for group, values in fusion.roots.items() for value in values if group.kind is KernelKind.FINISH}
+    scalars = [value for value in dict.fromkeys(numbers) if value not in fusion.fold and value not in added]
     if folds or scalars:
         group = _finish(fusion, *folds, after=max((fusion.level[value] for value in scalars), default=FREE))
         fusion.roots.setdefault(group, []).extend(scalars)

@@ -148,7 +148,7 @@ class _Simplifier(Builder, Rewriter):
                 return (self.broadcast(found, type),)
         for rule in RULES.get(primitive, ()):
             found = rule(self, candidate)
-            if found is not None and found.type.element == type.element:
+            if found is not None and (found.type.element, found.type.bound) == (type.element, type.bound):
                 return (self.broadcast(found, type),)
         return None
 
@@ -164,7 +164,7 @@ class _Simplifier(Builder, Rewriter):
         value = array.item()
         if isinstance(value, float) and not math.isfinite(value):
             return None
-        return self.constant(value, op.result.type.element)
+        return self.op("constant", value=value, element=op.result.type.element, bound=op.result.type.bound)
 
     def _unrepeated(self, op: Op) -> Value | None:
         """A pointwise op repeats its operands itself: broadcasts, and reshapes that put axes of size 1 in front, go."""

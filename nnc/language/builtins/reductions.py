@@ -64,6 +64,8 @@ def _reduce(primitive: str, call: BuiltinCall) -> Anything:
         raise call.fail("truth values have no sum", code="E0203", help="make numbers of them: float(x)")
     if primitive in ("sum", "prod"):
         x = counted(call.ctx, x, call.span)
+        if x.type.element == "u8":  # 255 is soon reached
+            x = call.op("convert", [x], False, element="i32")
     return call.op(
         primitive, [x], axes=call.axes(x.type.rank), keepdims=call.flag("keepdims"), batch=call.flag("batch")
     )
