@@ -7,6 +7,7 @@ then on.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from nnc.base.diagnostic import Reporter
@@ -41,13 +42,13 @@ class _Importer:
             match item:
                 case tree.Import():
                     name = item.alias.text if item.alias is not None else Path(item.path.value).stem
-                    found = self._load(item.path, path, way)
+                    found = self._load(home, item.path, path, way)
                     if found is None:
                         home.lost.add(name)
                     else:
                         home.imports[name] = found
                 case tree.FromImport():
-                    self._names(home, item, self._load(item.path, path, way))
+                    self._names(home, item, self._load(home, item.path, path, way))
                 case _:
                     pass
 
@@ -67,7 +68,7 @@ class _Importer:
                     help=f"did you mean `{near}`?" if near else None,
                 )
 
-    def _load(self, written: tree.String, importer: Path, way: tuple[Path, ...]) -> FileScope | None:
+    def _load(self, home: FileScope, written: tree.String, importer: Path, way: tuple[Path, ...]) -> FileScope | None:
         path = (importer.parent / written.value).resolve()
         if Path(written.value).is_absolute() or not path.is_relative_to(self.root):
             self._refuse("E0307", f'"{written.value}" lies outside of the project', written.span)
@@ -87,7 +88,8 @@ class _Importer:
             reason = error.strerror or "it cannot be read"
             self._refuse("E0307", f'cannot read "{written.value}": {reason}', written.span)
             return None
-        source = read(str(Path(written.value)), data, self.reporter)
+        shown = os.path.normpath(Path(home.source.path).parent / written.value)
+        source = read(shown, data, self.reporter)
         scope = file_scope(parse(source, self.reporter))
         scope.lost.update(name.text for name in scope.module.lost)
         self.loaded[path] = scope

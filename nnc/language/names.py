@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 
 from nnc.base.diagnostic import Label, Reporter
 from nnc.base.source import Span
@@ -40,19 +41,32 @@ def check(home: FileScope, reporter: Reporter) -> None:
 
 
 def _twice(home: FileScope, reporter: Reporter) -> None:
-    found: dict[str, tree.Name] = {}
-    for item in home.module.items:
-        if not isinstance(item, tree.Const | tree.FunctionDef | tree.Definition):
-            continue
-        first = found.setdefault(item.name.text, item.name)
-        if first is not item.name:
+    found: dict[str, Span] = {}
+    for name, span in (each for item in home.module.items for each in _bound(item)):
+        first = found.setdefault(name, span)
+        if first is not span:
             reporter.error(
                 "E0305",
-                f"`{first.text}` is defined twice",
-                item.name.span,
-                others=(Label(first.span, "defined here first"),),
+                f"`{name}` is defined twice",
+                span,
+                others=(Label(first, "defined here first"),),
                 help="rename one of them",
             )
+
+
+def _bound(item: tree.Item) -> list[tuple[str, Span]]:
+    """What a definition or an import binds in its file, and where."""
+    match item:
+        case tree.Const(name=name) | tree.FunctionDef(name=name) | tree.Definition(name=name):
+            return [(name.text, name.span)]
+        case tree.Import(alias=tree.Name() as alias):
+            return [(alias.text, alias.span)]
+        case tree.Import(path=path):
+            return [(Path(path.value).stem, path.span)]
+        case tree.FromImport(names=names):
+            return [((each.alias or each.name).text, (each.alias or each.name).span) for each in names]
+        case tree.Train():
+            return []
 
 
 def _item(home: FileScope, reporter: Reporter, item: tree.Item) -> None:

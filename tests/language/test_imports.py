@@ -2,9 +2,29 @@
 
 import pytest
 
-from tests.language.programs import tried
+from tests.language.programs import run, tried
 
 MODEL = "model Net(x: float[4]) -> y {\n    y = x |> BLOCK\n}\n"
+OWN = """fn relu(x) = 10 * x
+layer Scaled(x: float[...]) -> y {
+    y = relu(x)
+}
+optimizer Plain(learning_rate = 0.5) {
+    parameter' = parameter - learning_rate * gradient
+}
+metric Seen(y) {
+    state n = 0
+    n' = n + mean(y)
+    result = n'
+}
+model Inner(x: float[4]) -> y {
+    y = x |> Dense(4)
+}
+train Inner {
+    loss = sum(y)
+    optimizer = SGD
+}
+"""
 
 
 @pytest.fixture
@@ -15,6 +35,7 @@ def folder(tmp_path):
     (tmp_path / "a.nn").write_text('import "b.nn"\n')
     (tmp_path / "b.nn").write_text('import "a.nn"\n')
     (tmp_path / "bad.nn").write_text("fn f(x) = missing(x)\n")
+    (tmp_path / "own.nn").write_text(OWN)
     return tmp_path
 
 
@@ -33,6 +54,17 @@ def folder(tmp_path):
         ('import "../outside.nn"\n', "Dense(3)", ["E0307"]),
         ('import "a.nn"\n', "Dense(3)", ["E0308"]),
         ('from "bad.nn" import f\n', "f", ["E0301"]),
+        ('import "more/deep.nn"\n', "deep.Two", ["E0306"]),
+        ('import "more/deep.nn"\nconst M = deep.N\n', "Dense(M)", []),
+        ('from "blocks.nn" import FACTOR as D\nlayer L(x: float[2 * D]) -> y {\n    y = x\n}\n', "L", []),
+        ('from "blocks.nn" import Twice\nfn Twice(x) = x\n', "Twice", ["E0305"]),
+        ('import "blocks.nn"\nconst blocks = 3\n', "Dense(3)", ["E0305"]),
+        ('import "blocks.nn"\nimport "more/deep.nn" as blocks\n', "Dense(3)", ["E0305"]),
+        ('import "blocks.nn"\n', "blocks", ["E0410"]),
+        ('import "main.nn"\n', "Dense(3)", ["E0308"]),
+        ('import "more"\n', "Dense(3)", ["E0307"]),
+        ('import ""\n', "Dense(3)", ["E0307"]),
+        ('import "own.nn"\n', "own.Scaled |> relu", []),
     ],
 )
 def test_imports(folder, head, block, expected):
@@ -47,3 +79,28 @@ def test_a_link_out_of_the_project_is_refused(folder, tmp_path_factory):
     (folder / "near.nn").symlink_to(outside)
     _, reporter = tried('import "near.nn"\n' + MODEL.replace("BLOCK", "Dense(3)"), path=str(folder / "main.nn"))
     assert [each.code for each in reporter.all] == ["E0307"]
+
+
+def test_each_file_sees_its_own_names(folder):
+    """Scaled takes the relu of its file, and this file the library's."""
+    text = 'import "own.nn"\n' + MODEL.replace("BLOCK", "own.Scaled |> relu")
+    model, _ = tried(text, path=str(folder / "main.nn"))
+    (result,) = run(model.predict, {"x": [[1.0, -2.0, 3.0, 0.0]]}, 1).values()
+    assert result.tolist() == [[10, 0, 30, 0]]
+
+
+def test_all_kinds_of_definitions_are_imported(folder):
+    text = 'import "own.nn"\n' + MODEL.replace("BLOCK", "own.Inner |> own.Scaled")
+    train = "train Net {\n    loss = sum(y)\n    optimizer = own.Plain(0.25)\n    metrics = { seen: own.Seen(y) }\n}\n"
+    model, reporter = tried(text + train, path=str(folder / "main.nn"))
+    assert not reporter.all
+    assert [each.path for each in model.parameters] == ["y.inner.y.dense.kernel", "y.inner.y.dense.bias"]
+    assert model.optimizer.description == "own.Plain(0.25)"
+
+
+def test_places_in_imported_files_are_told_from_here(folder, monkeypatch):
+    monkeypatch.chdir(folder.parent)
+    (folder / "more" / "up.nn").write_text('from "../bad.nn" import f\n')
+    text = 'from "more/up.nn" import f\n' + MODEL.replace("BLOCK", "f")
+    (found,) = tried(text, path=f"{folder.name}/main.nn")[1].all
+    assert found.primary.span.source.path == f"{folder.name}/bad.nn"
