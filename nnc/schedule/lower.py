@@ -151,10 +151,12 @@ def _partials(lowering: Lowering, write: Write, fold: str) -> tuple[Store, ...]:
     op = lowering.producers[write.value]
     assert write.partials is not None
     found: list[Store] = []
-    for start, node in zip(folds.starts(fold, write.value.type.size), reductions.parts(lowering, op), strict=True):
+    size = write.value.type.size
+    for start, node in zip(folds.starts(fold, size), reductions.parts(lowering, op), strict=True):
         if lowering.variables.get("rows") in node.dims:
             raise AssertionError(f"the fold of {write.value.hint} keeps its rows")
-        at = _result_index(lowering, op) if node.dims else constant(0)
+        single = start == folds.width(fold, size) - 1  # a variance's count; what is alike in all places goes to each
+        at = constant(0) if single else _result_index(lowering, op)
         found.append(Store(write.partials, add(constant(write.column + start), at), node, partial=True))
     return tuple(found)
 

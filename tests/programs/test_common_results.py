@@ -94,3 +94,34 @@ def test_integers_on_torch() -> None:
 
 def test_integers_through_triton() -> None:
     run_interpreted("from tests.programs.test_common_results import check_integers\ncheck_integers('triton')")
+
+
+# What is alike along an axis that a reduction over the batch keeps goes to each of its places.
+ALIKE = """model Net(x: float[2], z: float) -> (a, b, c, d) {
+    wide = x[:, none] + [0, 0, 0]
+    spread = broadcast(z, [3, 5])
+    a = mean(wide, axis = 0, batch = true)
+    b = argmin(spread, axis = [], batch = true)
+    c = variance(spread, axis = 1, batch = true)
+    d = max(broadcast(spread, [2, 3, 5]), axis = [0], batch = true)
+}
+"""
+
+
+def check_alike(backend: str) -> None:
+    cls = imported(emission.run(schedule(Source("net.nn", ALIKE), Options(), Reporter())), "net")
+    rng = np.random.default_rng(8)
+    x, z = rng.normal(size=(4, 2)).astype(np.float32), rng.normal(size=4).astype(np.float32)
+    found = cls(device="cpu", backend=backend, _guard=True).predict({"x": x, "z": z}, verbose=0)
+    np.testing.assert_allclose(found["a"], np.full((4, 3), x.mean()), rtol=1e-5)
+    np.testing.assert_array_equal(found["b"], np.full((4, 3, 5), z.argmin()))
+    np.testing.assert_allclose(found["c"], np.full((4, 3), z.astype(np.float64).var()), rtol=1e-6)
+    np.testing.assert_array_equal(found["d"], np.full((4, 3, 5), z.max()))
+
+
+def test_alike_on_torch() -> None:
+    check_alike("torch")
+
+
+def test_alike_through_triton() -> None:
+    run_interpreted("from tests.programs.test_common_results import check_alike\ncheck_alike('triton')")
