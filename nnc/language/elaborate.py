@@ -239,6 +239,8 @@ class _Run:
                     self.frame.bind(result.name.text, Poison(), result.name.span)
             return
         values = value.values if isinstance(value, Results) and len(declared_results) > 1 else (value,)
+        if len(values) != len(declared_results):
+            raise Poisoned  # two have one name, which was reported
         for result, each in zip(declared_results, values, strict=True):
             if not isinstance(each, Tensor) or result.name is None:
                 raise self.ctx.fail("E0205", f"a model's result is a tensor, and this is {describe(each)}", result.span)

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields
-from pathlib import Path
 
 from nnc.base.diagnostic import Label, Reporter
 from nnc.base.source import Span
-from nnc.language import library
+from nnc.language import library, twice
 from nnc.language.builtins import BUILTINS, CONSTANTS, PENDING
 from nnc.language.files import FileScope
 from nnc.language.settings import NAMES as SETTINGS
@@ -34,39 +33,10 @@ def check(home: FileScope, reporter: Reporter) -> None:
         if scope in seen:
             continue
         seen.append(scope)
-        _twice(scope, reporter)
+        twice.check(scope, reporter)
         for item in scope.module.items:
             _item(scope, reporter, item)
         waiting += [*scope.imports.values(), *(origin for origin, _ in scope.imported.values())]
-
-
-def _twice(home: FileScope, reporter: Reporter) -> None:
-    found: dict[str, Span] = {}
-    for name, span in (each for item in home.module.items for each in _bound(item)):
-        first = found.setdefault(name, span)
-        if first is not span:
-            reporter.error(
-                "E0305",
-                f"`{name}` is defined twice",
-                span,
-                others=(Label(first, "defined here first"),),
-                help="rename one of them",
-            )
-
-
-def _bound(item: tree.Item) -> list[tuple[str, Span]]:
-    """What a definition or an import binds in its file, and where."""
-    match item:
-        case tree.Const(name=name) | tree.FunctionDef(name=name) | tree.Definition(name=name):
-            return [(name.text, name.span)]
-        case tree.Import(alias=tree.Name() as alias):
-            return [(alias.text, alias.span)]
-        case tree.Import(path=path):
-            return [(Path(path.value).stem, path.span)]
-        case tree.FromImport(names=names):
-            return [((each.alias or each.name).text, (each.alias or each.name).span) for each in names]
-        case tree.Train():
-            return []
 
 
 def _item(home: FileScope, reporter: Reporter, item: tree.Item) -> None:
@@ -158,6 +128,10 @@ class _Body:
         text = name.text
         if text in inner:
             return
+        local = self.locals.get(text)
+        if self.in_training and text in SETTINGS and (text in self.later or (local and local.what == "setting")):
+            self._setting(name)
+            return
         if text in self.locals:
             self.locals[text].is_used = True
             return
@@ -176,6 +150,15 @@ class _Body:
         else:
             help = f"did you mean `{near}`?" if near else None
         self.reporter.error("E0301", f"`{text}` is not defined", name.span, help=help)
+
+    def _setting(self, name: tree.Name) -> None:
+        self.reporter.error(
+            "E0301",
+            f"`{name.text}` is a setting of the training, and no variable",
+            name.span,
+            help="give the value a name of its own, and both use that",
+        )
+        self.unknown.add(name.text)
 
     def _early(self, name: tree.Name) -> None:
         self.reporter.error(
@@ -291,8 +274,11 @@ def _definition(home: FileScope, reporter: Reporter, item: tree.FunctionDef | tr
         for name in OPTIMIZER_NAMES:
             body.locals[name] = _Local(item.name.span, "")
     _signature(body, item.signature, is_function, kind != "model")
+    seen: dict[str, Span] = {}
     for result in item.signature.results:
         body.use(result.type)
+        if result.name is not None:
+            twice.refuse_second(seen, result.name.text, result.name.span, reporter)
     if not isinstance(item.body, tree.Block):
         body.use(item.body)
     else:

@@ -301,6 +301,13 @@ LABEL = "target label: index(3)\noptimizer = SGD\n"
         (LABEL + "loss = categorical_crossentropy(y, one_hot(label, 3))", []),
         (LOSS + "epoch = 3", ["E0501"]),
         (LOSS + "extra = y", ["E0501"]),
+        ("epochs = 3\nloss = sum(y) * epochs\noptimizer = SGD", ["E0301"]),
+        ("loss = sum(y)\noptimizer = SGD(1 / batch_size)\nbatch_size = 3", ["E0301"]),
+        ("loss = loss\noptimizer = SGD", ["E0301"]),
+        (LOSS + "}\ntrain Net as first {\n" + LOSS, ["E0305"]),
+        (LOSS + "}\ntrain Net as second {\n" + LOSS, []),
+        (LOSS + "target y: float[3]", ["E0303"]),
+        (LOSS + "metrics = { loss: y }", ["E0511"]),
         (LOSS + "loss = y", ["E0303"]),
         (LOSS + "batch_size = 0", ["E0505"]),
         (LOSS + "batch_size = 1.5", ["E0505"]),
@@ -333,6 +340,12 @@ def test_the_librarys_definitions_keep_their_own():
     body = "y = x |> Dense(4, use_bias = false, kernel_initializer = ones)"
     plain, own = (model_of(text_of(body).replace("fn linear", name)) for name in ("fn straight", "fn linear"))
     assert [op.primitive for op in own.predict.function.ops] == [op.primitive for op in plain.predict.function.ops]
+
+
+@pytest.mark.parametrize("kind", ["model", "layer"])
+def test_results_have_names_of_their_own(kind):
+    text = f"{kind} Two(x: float[4]) -> (y, y) {{\n    y = x\n}}\n"
+    assert codes(text + (MODEL.replace("y = x", "y = Two(x)[0]") if kind == "layer" else "")) == ["E0305"]
 
 
 def test_a_model_of_configuration_without_a_value():
