@@ -130,7 +130,9 @@ def renew(ctx: Elaboration, name: tree.Name, value: Anything, frame: Frame, span
             others=origin(ctx, ctx.slices[-1]),
             help="apply the layer to the whole tensor",
         )
-    old = ctx.states[path]
+    old = ctx.states.get(path)
+    if old is None:
+        raise Poisoned  # its declaration failed
     if is_number(value):
         value = number(ctx, value, old.type.element, span)
     if not isinstance(value, Tensor):

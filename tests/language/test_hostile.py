@@ -49,6 +49,8 @@ NET = "model Net(x: float[2]) -> y {\n    BODY\n}\n"
         "optimizer O() {\n    parameter' = sum(parameter)\n}\n"
         + NET.replace("BODY", "y = x |> Dense(2)")
         + "train Net {\n    loss = y\n    optimizer = O\n}\n",
+        "layer S(x = float[..., D]) -> y {\n    state s: float[D] = zeros\n    s' = x * s\n    y = x + s\n}\n"
+        + NET.replace("BODY", "f = S(0.5)\n    y = x |> f |> f"),
         "metric M(a, b) {\n    state s = 0\n    s' = s + a\n    result = s\n}\n"
         + NET.replace("BODY", "y = x |> Dense(2)")
         + "train Net {\n    loss = y\n    optimizer = SGD\n    metrics = { m: M(y, x) }\n}\n",
