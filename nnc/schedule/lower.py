@@ -156,7 +156,7 @@ def _partials(lowering: Lowering, write: Write, fold: str) -> tuple[Store, ...]:
         if lowering.variables.get("rows") in node.dims:
             raise AssertionError(f"the fold of {write.value.hint} keeps its rows")
         single = start == folds.width(fold, size) - 1  # a variance's count; what is alike in all places goes to each
-        at = constant(0) if single else _result_index(lowering, op)
+        at = constant(0) if single and not node.dims else _result_index(lowering, op)
         found.append(Store(write.partials, add(constant(write.column + start), at), node, partial=True))
     return tuple(found)
 
