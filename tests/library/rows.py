@@ -115,6 +115,8 @@ def check(row: Row, seed: int, extreme: bool) -> None:
         call = lambda *_: layer(given)  # noqa: E731
     with torch.enable_grad():
         wanted = call(*tensors).to(torch.float64)
+    if wanted.ndim == 0:  # one number of the whole batch, which predict gives once for each sample
+        wanted = wanted.expand(row.batch)
     function, places = _differentiated(program)
     cotangent = rng.normal(size=wanted.shape)
     inputs = dict(zip("abcdef", tensors, strict=False))
