@@ -1,6 +1,7 @@
 """What is trained: data and the shape of the network, the same for every contestant."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,12 @@ CLASSES = 10
 @dataclass(frozen=True, slots=True)
 class Workload:
     """x: float32[samples, features], y: int64[samples]. `epochs` are trained at each turn of a contestant, so that what
-    a call of `fit` costs once weighs as little as it does for who trains."""
+    a call of `fit` costs once weighs as little as it does for who trains.
+
+    sizes:  units of the dense layers in order, the inputs first; relu between them, softmax at the end.
+    blocks: residual blocks after the only hidden layer, which is normalised too; each is
+            relu(x + norm(dense(dropout(relu(norm(dense(x))))))), a fifth of the units dropped.
+    """
 
     name: str
     title: str
@@ -23,6 +29,14 @@ class Workload:
     x: np.ndarray
     y: np.ndarray
     epochs: int
+    blocks: int = 0
+
+    @property
+    def products(self) -> list[tuple[int, int]]:
+        """Inputs and outputs of every dense layer."""
+        pairs = list(pairwise(self.sizes))
+        width = self.sizes[1]
+        return [*pairs[:1], *[(width, width)] * (2 * self.blocks), *pairs[1:]]
 
     @property
     def steps(self) -> int:
@@ -39,7 +53,7 @@ def digits() -> Workload:
     return Workload("digits", title, program, (64, 32, 10), "rmsprop", x.reshape(len(x), -1), y, epochs=20)
 
 
-def perceptron() -> Workload:
+def images() -> tuple[np.ndarray, np.ndarray]:
     """12,800 images like MNIST's in size and in how many pixels are blank: ten prototypes under noise, a fifth of them
     under a label of their own, so that the loss stays away from zero."""
     random = np.random.default_rng(0)
@@ -47,9 +61,22 @@ def perceptron() -> Workload:
     y = random.integers(0, CLASSES, 12_800)
     x = np.clip(prototypes[y] + random.normal(0.0, 0.3, (len(y), 784)), 0.0, 1.0).astype(np.float32)
     y = np.where(random.random(len(y)) < 0.2, random.integers(0, CLASSES, len(y)), y)
+    return x, y
+
+
+def perceptron() -> Workload:
+    x, y = images()
     program = ROOT / "benchmarks" / "programs" / "mlp.nn"
     title = "MLP: 784-512-256-10, Adam, batch 128"
     return Workload("mlp", title, program, (784, 512, 256, CLASSES), "adam", x, y, epochs=1)
 
 
-WORKLOADS = {"digits": digits, "mlp": perceptron}
+def residual() -> Workload:
+    """The perceptron's images through normalised layers, where what is not a product weighs more."""
+    x, y = images()
+    program = ROOT / "benchmarks" / "programs" / "residual.nn"
+    title = "Residual MLP: 784-256, 4 blocks of 256-256 with BatchNormalization and Dropout, 10, Adam, batch 128"
+    return Workload("residual", title, program, (784, 256, CLASSES), "adam", x, y, epochs=1, blocks=4)
+
+
+WORKLOADS = {"digits": digits, "mlp": perceptron, "residual": residual}

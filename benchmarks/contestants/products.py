@@ -1,7 +1,5 @@
 """The matrix products of a step and nothing else: what is left when all that a framework can choose costs nothing."""
 
-from itertools import pairwise
-
 import torch
 
 from benchmarks.workloads import BATCH, Workload
@@ -13,7 +11,7 @@ class Products:
 
     def __init__(self, workload: Workload) -> None:
         self.batches = torch.from_numpy(workload.x).split(BATCH)
-        sizes = list(pairwise(workload.sizes))
+        sizes = workload.products
         self.weights = [torch.randn(inputs, outputs) / inputs**0.5 for inputs, outputs in sizes]
         self.biases = [torch.zeros(outputs) for _, outputs in sizes]
         self.gradients = [torch.empty_like(weight) for weight in self.weights]

@@ -11,15 +11,39 @@ from torch import Tensor, nn
 from benchmarks.workloads import BATCH, Workload
 
 
-def network(sizes: tuple[int, ...]) -> nn.Sequential:
-    """Linear layers with relu between, started as Keras starts them, so that losses compare; the loss takes logits."""
+def linear(inputs: int, outputs: int) -> nn.Linear:
+    """Started as Keras starts it, so that losses compare."""
+    layer = nn.Linear(inputs, outputs)
+    nn.init.xavier_uniform_(layer.weight)
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
+def norm(units: int) -> nn.BatchNorm1d:
+    """With Keras's defaults."""
+    return nn.BatchNorm1d(units, eps=1e-3, momentum=0.01)
+
+
+class Block(nn.Module):
+    """relu(x + norm(dense(dropout(relu(norm(dense(x)))))))."""
+
+    def __init__(self, units: int) -> None:
+        super().__init__()
+        first = [linear(units, units), norm(units), nn.ReLU(), nn.Dropout(0.2)]
+        self.inner = nn.Sequential(*first, linear(units, units), norm(units))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.relu(x + self.inner(x))
+
+
+def network(workload: Workload) -> nn.Sequential:
+    """The workload's layers; the loss takes logits."""
     layers: list[nn.Module] = []
-    for inputs, outputs in pairwise(sizes):
-        linear = nn.Linear(inputs, outputs)
-        nn.init.xavier_uniform_(linear.weight)
-        nn.init.zeros_(linear.bias)
-        layers += [linear, nn.ReLU()]
-    return nn.Sequential(*layers[:-1])
+    for inputs, outputs in pairwise(workload.sizes):
+        layers += [linear(inputs, outputs), *([norm(outputs)] if workload.blocks else []), nn.ReLU()]
+    last = 3 if workload.blocks else 2
+    blocks = [Block(workload.sizes[1]) for _ in range(workload.blocks)]
+    return nn.Sequential(*layers[:-last], *blocks, linear(*workload.sizes[-2:]))
 
 
 def optimizer(name: str, model: nn.Module) -> torch.optim.Optimizer:
@@ -34,7 +58,7 @@ class PyTorch:
     def __init__(self, workload: Workload) -> None:
         torch.manual_seed(0)
         self.workload = workload
-        self.model = network(workload.sizes)
+        self.model = network(workload)
         self.optimizer = optimizer(workload.optimizer, self.model)
         self.x, self.y = torch.from_numpy(workload.x), torch.from_numpy(workload.y)
         self.weight = torch.ones(len(self.y))
