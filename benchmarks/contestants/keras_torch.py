@@ -20,8 +20,10 @@ def network(workload: Workload) -> keras.Model:
     *hidden, outputs = workload.sizes[1:]
     start = x = keras.Input((workload.sizes[0],))
     for units in hidden:
-        x = keras.layers.Dense(units)(x)
-        x = keras.layers.ReLU()(keras.layers.BatchNormalization()(x) if workload.blocks else x)
+        if workload.blocks:
+            x = keras.layers.ReLU()(keras.layers.BatchNormalization()(keras.layers.Dense(units)(x)))
+        else:
+            x = keras.layers.Dense(units, "relu")(x)
     for _ in range(workload.blocks):
         x = block(x, workload.sizes[1])
     return keras.Model(start, keras.layers.Dense(outputs, "softmax")(x))

@@ -40,6 +40,11 @@ class Graph:
         self._uses = Counter(arg for op in self.ops for arg in op.args)
         self._makers = {value: op for op in self.ops for value in op.results}
 
+    def keep(self, values: Iterable[Value]) -> None:
+        """More values that must be there at the end."""
+        self.kept |= frozenset(values)
+        self.sweep()
+
     def maker(self, value: Value, *primitives: str) -> Op | None:
         """The op of this kernel that makes `value`, where it is one of `primitives` (any, without)."""
         op = self._makers.get(value)

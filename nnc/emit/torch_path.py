@@ -11,7 +11,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from nnc.base.names import Names
-from nnc.emit import torch_draws, torch_pointwise, torch_products, torch_structure, torch_update
+from nnc.emit import (
+    torch_draws,
+    torch_pointwise,
+    torch_products,
+    torch_sharing,
+    torch_structure,
+    torch_update,
+    torch_variance,
+)
 from nnc.emit.expression import fill, number
 from nnc.emit.torch_calls import Calls, Handler
 from nnc.emit.torch_draws import TorchDraw
@@ -20,9 +28,10 @@ from nnc.emit.torch_idioms import recognise
 from nnc.emit.torch_places import COUNT, STEP, Expanded, World, attribute, expand, host_text, hugged
 from nnc.emit.torch_scratch import Lives, Statement, apart
 from nnc.emit.torch_sums import Sums
-from nnc.emit.torch_tensor import Host, Operand, Storage, Strided, whole
+from nnc.emit.torch_tensor import Host, Operand, Storage, Strided, extents, whole
 from nnc.emit.torch_text import Namespace, TorchFunction, TorchView, write_function
-from nnc.schedule.kernel import Buffer, Kernel, StepSchedule
+from nnc.schedule.kernel import Buffer, Kernel, Space, StepSchedule
+from nnc.schedule.naming import readable
 from nnc.tensor.ir import Op, Value
 from nnc.tensor.program import Role
 
@@ -64,12 +73,16 @@ def lower(step: StepSchedule, *, size: int | None = None, precision: str = "f32"
     draws = torch_draws.run(step.program.function, Names(_taken(step)))
     world = World.of(step, size, {value: draw.storage for value, draw in draws.items()})
     expanded = [expand(kernel, world) for kernel in step.kernels]
+    for found in expanded:
+        found.ops = torch_variance.run(found.ops, step.program.function)
     _gather_numbers(expanded, step.kernels, world)
     namespace = Namespace(Names([*_taken(step), *(draw.name for draw in draws.values())]))
     functions: list[TorchFunction] = []
     calls: list[str] = []
-    for index, (kernel, found) in enumerate(zip(step.kernels, expanded, strict=True)):
-        statements = _statements(found, world, precision)
+    works = [_work(found, world) for found in expanded]
+    _share(works, namespace)
+    for index, (kernel, work) in enumerate(zip(step.kernels, works, strict=True)):
+        statements = _statements(work, precision)
         if statements:
             function, call = write_function(kernel.name, index, statements, namespace)
             functions.append(function)
@@ -140,7 +153,17 @@ def _host(op: Op, hosts: dict[Value, Host]) -> Host | None:
     return None
 
 
-def _statements(found: Expanded, world: World, precision: str) -> list[Statement]:
+@dataclass(slots=True)
+class _Work:
+    """What one kernel computes, idioms recognised, and where it finds and leaves values."""
+
+    graph: Graph
+    sums: Sums
+    reads: dict[Value, Storage]
+    writes: list[tuple[Value, Storage]]
+
+
+def _work(found: Expanded, world: World) -> _Work:
     hosts = _hosts(found, world)
     program = world.step.program
     # A tile takes an axis of size 1 away by a sum; here it is the view that the program says.
@@ -155,11 +178,29 @@ def _statements(found: Expanded, world: World, precision: str) -> list[Statement
     sums = Sums.of(found.sums, graph, weights, size)
     graph = Graph(graph.ops, [*(v for v, _ in found.writes), *sums.needed], hosts)
     recognise(graph)
-    reads = {value: whole(storage) for value, storage in found.reads.items() if value not in hosts}
-    calls = Calls({**reads, **hosts}, precision=precision)
+    reads = {value: storage for value, storage in found.reads.items() if value not in hosts}
+    return _Work(graph, sums, reads, found.writes)
+
+
+def _share(works: Sequence[_Work], namespace: Namespace) -> None:
+    """Memory for what one kernel computes and later ones need."""
+    shared = torch_sharing.run([work.graph for work in works], [work.reads.keys() for work in works])
+    for value, maker in shared.items():
+        name = namespace.names.fresh(readable(value))
+        buffer = Buffer(name, value.type.element, extents(value.type), Space.ARENA)
+        storage = Storage(buffer.element, buffer.shape, value.hint, name, buffer)
+        works[maker].writes.append((value, storage))
+        for work in works[maker + 1 :]:
+            work.reads.setdefault(value, storage)
+
+
+def _statements(work: _Work, precision: str) -> list[Statement]:
+    graph, sums = work.graph, work.sums
+    reads = {value: whole(storage) for value, storage in work.reads.items()}
+    calls = Calls({**reads, **graph.hosts}, precision=precision)
     extra: list[tuple[Value, Strided]] = []
     computed = {value for op in graph.ops for value in op.results}
-    for value, storage in found.writes:
+    for value, storage in work.writes:
         if value in computed and value not in calls.homes:
             calls.homes[value] = whole(storage)
         else:
