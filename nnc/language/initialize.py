@@ -68,10 +68,9 @@ def parameter(ctx: Elaboration, node: tree.ParamStmt, type: TensorType, frame: F
     owner = frame.block.owner
     if owner is None or owner.path is None:
         raise ctx.fail("E0408", "a parameter belongs to a layer or model", node.span, help="define a `layer` for it")
-    if node.options:
-        raise ctx.unsupported(
-            f"`{node.options[0].name.text if node.options[0].name else 'option'}` is", node.options[0].span
-        )
+    constraint = _constraint(ctx, node, frame)
+    if constraint is not None:
+        raise ctx.unsupported("a constraint is", node.options[-1].span)
     name = node.name.text
     if name in owner.overrides:
         return put_in_place(ctx, owner, name, type, node.span)
@@ -106,6 +105,23 @@ def parameter(ctx: Elaboration, node: tree.ParamStmt, type: TensorType, frame: F
     ctx.bindings.append(Binding(Role.PARAMETER, path))
     ctx.origins[value] = frozenset(("prediction",))
     return _held(ctx, value, node)
+
+
+def _constraint(ctx: Elaboration, node: tree.ParamStmt, frame: Frame) -> Anything:
+    """`, constraint = function`, of the tensor after each step; `none` is none. Raises Poisoned."""
+    found = None
+    for option in node.options:
+        if option.name is None or option.name.text != "constraint":
+            name = option.name.text if option.name is not None else option.span.text
+            raise ctx.fail(
+                "E0401", f"a parameter has no `{name}`", option.span, help="it has `constraint = max_norm(2)`"
+            )
+        found = ctx.evaluate(option.value, frame)
+        if found is not None and not is_applicable(found):
+            raise ctx.fail(
+                "E0404", f"a constraint is a function of the tensor, and this is {describe(found)}", option.value.span
+            )
+    return found
 
 
 def _held(ctx: Elaboration, value: Tensor, node: tree.ParamStmt) -> Tensor:

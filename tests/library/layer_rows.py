@@ -16,6 +16,21 @@ def _merging(name: str, count: int = 3) -> list[Row]:
     ]
 
 
+class Reversed:
+    """A reversible embedding, applied backwards."""
+
+    def __init__(self, layer: layers.ReversibleEmbedding) -> None:
+        self.layer = layer
+        layer.build(())
+
+    @property
+    def weights(self) -> list[keras.Variable]:
+        return self.layer.weights
+
+    def __call__(self, given: torch.Tensor) -> torch.Tensor:
+        return self.layer(given, reverse=True)
+
+
 LAYERS: dict[str, list[Row]] = {
     **{name: _merging(name) for name in ("Add", "Multiply", "Average", "Maximum", "Minimum")},
     "Sequential": [
@@ -96,6 +111,39 @@ LAYERS: dict[str, list[Row]] = {
             "float[3, 2]",
         ),
     ],
+    "ActivityRegularization": [  # what it adds to the loss is in test_regularized.py
+        layer("a |> ActivityRegularization(0.1, 0.2)", lambda: layers.ActivityRegularization(**D), "float[3, 7]")
+    ],
+    "Discretization": [
+        Row(
+            f'float(a |> Discretization([-1.5, 0.0, 0.75, 30.0], "{mode}"))',
+            lambda a, mode=mode: layers.Discretization([-1.5, 0.0, 0.75, 30.0], output_mode=mode)(a),
+            (f"float{shape}",),
+        )
+        for mode, shape in (("int", "[3, 7]"), ("one_hot", "[3, 2]"), ("multi_hot", "[7]"), ("count", "[7]"))
+    ],
+    "Dot": [
+        layer("(a, b) |> Dot(0)", lambda: layers.Dot(1, **D), "float[7]", "float[7]"),
+        layer("(a, b) |> Dot(-1, true)", lambda: layers.Dot(-1, True, **D), "float[7]", "float[7]"),
+        layer("(a, b) |> Dot([1, 0])", lambda: layers.Dot((2, 1), **D), "float[2, 3]", "float[3, 5]"),
+        layer("(a, b) |> Dot([0, 1], true)", lambda: layers.Dot((1, 2), True, **D), "float[3, 2, 1]", "float[5, 3]"),
+        layer("(a, b) |> Dot(-1)", lambda: layers.Dot(-1, **D), "float[3]", "float[2, 5, 3]"),
+    ],
+    "ReversibleEmbedding": [
+        layer("ReversibleEmbedding(7, 3)(a)", lambda: layers.ReversibleEmbedding(7, 3, **D), "index(7)[5]"),
+        *(
+            layer(
+                f"ReversibleEmbedding(7, 3{written})(a)",
+                lambda more=more: Reversed(layers.ReversibleEmbedding(7, 3, **more, **D)),
+                "float[5, 3]",
+            )
+            for written, more in (
+                ("", {}),
+                (", false", {"tie_weights": False}),
+                (", logit_soft_cap = 2.0", {"logit_soft_cap": 2.0}),
+            )
+        ),
+    ],
     "Identity": [layer("a |> Identity", lambda: layers.Identity(**D), "float[3, 7]")],
     "Reshape": [
         layer("a |> Reshape([7, 3])", lambda: layers.Reshape((7, 3), **D), "float[3, 7]"),
@@ -170,8 +218,9 @@ LAYERS: dict[str, list[Row]] = {
     ],
     "GroupNormalization": [
         layer("a |> GroupNormalization(2)", lambda: layers.GroupNormalization(2, **D), "float[3, 5, 6]"),
+        layer("a |> GroupNormalization(3, 0)", lambda: layers.GroupNormalization(3, 1, **D), "float[6, 5, 2]"),
         layer(
-            "a |> GroupNormalization(-1, 1e-4, false, false)",
+            "a |> GroupNormalization(-1, -1, 1e-4, false, false)",
             lambda: layers.GroupNormalization(-1, -1, 1e-4, False, False, **D),
             "float[4, 3]",
         ),
@@ -183,6 +232,12 @@ LAYERS: dict[str, list[Row]] = {
     "GaussianDropout": [layer("a |> GaussianDropout(0.4)", lambda: layers.GaussianDropout(0.4, **D), "float[7]")],
     "AlphaDropout": [layer("a |> AlphaDropout(0.4)", lambda: layers.AlphaDropout(0.4, **D), "float[3, 7]")],
     "SpatialDropout1D": [layer("a |> SpatialDropout1D(0.4)", lambda: layers.SpatialDropout1D(0.4, **D), "float[3, 7]")],
+    "SpatialDropout2D": [
+        layer("a |> SpatialDropout2D(0.4)", lambda: layers.SpatialDropout2D(0.4, **D), "float[3, 2, 5]")
+    ],
+    "SpatialDropout3D": [
+        layer("a |> SpatialDropout3D(0.4)", lambda: layers.SpatialDropout3D(0.4, **D), "float[3, 2, 1, 5]")
+    ],
     "CategoryEncoding": [
         Row(
             f'a |> CategoryEncoding(5, "{mode}")',

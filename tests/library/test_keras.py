@@ -137,7 +137,11 @@ DRAWN = {
         keras.initializers.VarianceScaling(3.0, "fan_out", "untruncated_normal", seed=1),
     ),
 }
-ELSEWHERE = {"orthogonal": "test_initializers.py", "stft": "test_initializers.py"}
+ELSEWHERE = {
+    "orthogonal": "test_initializers.py",
+    "stft": "test_initializers.py",
+    "SpectralNormalization": "test_regularized.py",
+}
 
 
 def initialized(written: str, shape: tuple[int, ...]) -> np.ndarray:

@@ -14,6 +14,7 @@ from nnc.tensor.types import TypeMismatch
 
 _OPTIONS = (("axis", None), ("keepdims", False), ("batch", False))
 
+_OF_NOTHING = ("sum", "prod")  # 0 and 1; an empty list has no mean and no largest entry
 _FOLDS: dict[str, Callable[[Sequence[float]], float]] = {
     "sum": sum,
     "mean": lambda items: sum(items) / len(items),
@@ -50,7 +51,8 @@ def _listed(call: BuiltinCall) -> Anything:
     if isinstance(items, tuple) and call.name in _JOINS and any(isinstance(item, Tensor) for item in items):
         return _joined(call, items)
     fold = _FOLDS.get(call.name)
-    if fold is None or not isinstance(items, tuple) or not items or not all(map(is_number, items)):
+    is_listed = isinstance(items, tuple) and all(map(is_number, items)) and (items or call.name in _OF_NOTHING)
+    if fold is None or not isinstance(items, tuple) or not is_listed:
         call.tensor()
         raise call.fail("a tensor is wanted")
     return fold([item for item in items if isinstance(item, int | float)])
