@@ -79,6 +79,27 @@ def test_the_script_makes_the_same_file(table: np.ndarray, tmp_path: Path) -> No
         assert all(made.read(name) == shipped.read(name) for name in made.namelist())
 
 
+def test_wines_are_as_published() -> None:
+    """How many of each grower, and mean, least and largest of alcohol, magnesium and proline."""
+    with np.load(DATA / "wine.npz") as archive:
+        measures = np.concatenate([archive["measures"], archive["measures_val"]])
+        grower = np.concatenate([archive["grower"], archive["grower_val"]])
+        assert len(archive["grower_val"]) == 58
+    assert np.bincount(grower).tolist() == [59, 71, 48]
+    found = [(each.mean(), each.min(), each.max()) for each in measures[:, [0, 4, 12]].T]
+    assert np.round(np.array(found, np.float64), 1).tolist() == [
+        [13.0, 11.0, 14.8],
+        [99.7, 70.0, 162.0],
+        [746.9, 278.0, 1680.0],
+    ]
+
+
+def test_images_are_those_of_the_digits(digits: dict[str, np.ndarray]) -> None:
+    with np.load(DATA / "images.npz") as images:
+        assert images.files == ["pixels", "pixels_val"]
+        assert all(np.array_equal(images[name], digits[name]) for name in images.files)
+
+
 def test_the_data_are_small() -> None:
     assert max(path.stat().st_size for path in DATA.rglob("*.npz")) < 200_000
     assert sum(path.stat().st_size for path in DATA.rglob("*.npz")) < 300_000

@@ -14,12 +14,14 @@ Tensors: TypeAlias = dict[str, Tensor]
 Arrays: TypeAlias = dict[str, np.ndarray]
 Draw: TypeAlias = Callable[[np.random.Generator, int], np.ndarray]
 
+SEED = 3  # of the models that are compared
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """loss, metrics, terms of the loss: a row a sample, of any further shape, averaged over all entries under the
     samples' weights. penalty: a number that is added to the loss. states: their new values, by path. shares: of each,
-    two numbers a sample, whose sums under the weights are divided, by 1 at least."""
+    two numbers or rows a sample, whose sums under the weights are divided, by `least` at least, and then averaged."""
 
     results: Tensors
     loss: Tensor
@@ -28,6 +30,7 @@ class Outcome:
     states: Tensors = field(default_factory=dict)
     terms: Tensors = field(default_factory=dict)
     shares: dict[str, tuple[Tensor, Tensor]] = field(default_factory=dict)
+    least: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,8 @@ class Reference:
     """path: of the program. forward: from parameters, states and a batch's arrays. step: number, gradient and the
     parameter's slots, which it changes, to what is added. sizes: samples and batch of each training. inputs, targets:
     by name, with what draws them. inference: the forward outside training, where it is another. adapted: the states
-    that the inputs give before the first step."""
+    that the inputs give before the first step. draws: by a pass's number and its samples, what it draws
+    for each, which `forward` gets beside the inputs."""
 
     path: Path
     forward: Callable[[Tensors, Tensors], Outcome]
@@ -46,6 +50,7 @@ class Reference:
     inference: Callable[[Tensors, Tensors], Outcome] | None = None
     together: bool = False  # its loss looks at the whole batch
     adapted: Callable[[Arrays], Arrays] = lambda inputs: {}
+    draws: Callable[[int, int], Arrays] = lambda number, samples: {}
     tolerance: float = 1e-6  # of parameters and states after two epochs, over the largest of them or 1
 
     def data(self, samples: int, seed: int = 0) -> tuple[Arrays, Arrays, np.ndarray]:
@@ -156,13 +161,19 @@ def sums(outcome: Outcome, weight: Tensor) -> dict[str, np.ndarray]:
     found = {name: (weighted(entries.detach(), weight), count) for name, entries in losses.items()}
     found["loss"] = (found["loss"][0] + penalty, count)
     found |= {name: (weighted(entries.detach(), weight), weights) for name, entries in outcome.metrics.items()}
-    found |= {name: ((parts * weight).sum(), (of * weight).sum()) for name, (parts, of) in outcome.shares.items()}
-    return {name: np.array([float(each) for each in pair]) for name, pair in found.items()}
+    found |= {
+        name: tuple(torch.einsum("n...,n->...", each, weight.to(each)) for each in pair)
+        for name, pair in outcome.shares.items()
+    }
+    return {name: np.array([np.asarray(each) for each in pair]) for name, pair in found.items()}
 
 
 def means(totals: dict[str, np.ndarray], outcome: Outcome) -> dict[str, float]:
     """What is reported of such sums."""
-    return {name: part / (max(of, 1.0) if name in outcome.shares else of) for name, (part, of) in totals.items()}
+    return {
+        name: float(np.mean(part / np.maximum(of, outcome.least if name in outcome.shares else 0)))
+        for name, (part, of) in totals.items()
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,9 +199,10 @@ def train(
     parameters = {path: value.requires_grad_() for path, value in in_double(start).items()}
     carried = in_double(states or {})
     slots: dict[str, Tensors] = {path: {} for path in parameters}
-    data, weights = in_double(arrays), torch.tensor(weight).double()
+    weights = torch.tensor(weight).double()
     number, history, curve = 0, {}, []
-    for order in orders:
+    for epoch, order in enumerate(orders):
+        data = in_double(arrays | reference.draws(epoch, len(weight)))
         totals: dict[str, np.ndarray] = {}
         for part, w in batches(data, weights, order, batch):
             number += 1

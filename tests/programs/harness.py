@@ -17,10 +17,9 @@ from nnc.emit import module as emission
 from nnc.pipeline import Options, compile, schedule
 from nnc.runtime import Callback
 from nnc.runtime.random import Orders
-from tests.programs.autograd import Arrays, Reference, in_double, means, sums, train
+from tests.programs.autograd import SEED, Arrays, Reference, in_double, means, sums, train
 from tests.programs.references import REFERENCES, ROOT, in_precision
 
-SEED = 3
 EPOCHS = 2
 
 
@@ -71,7 +70,9 @@ def fitted(
     inputs, targets, weight = reference.data(samples)
     model = cls(device=device, seed=SEED, backend=backend, _guard=guard)
     callbacks = [] if curve is None else [curve]
-    model.fit(inputs, targets, batch_size=batch, epochs=EPOCHS, verbose=0, sample_weight=weight, callbacks=callbacks)
+    model.fit(
+        inputs, targets or None, batch_size=batch, epochs=EPOCHS, verbose=0, sample_weight=weight, callbacks=callbacks
+    )
     return model
 
 
@@ -125,7 +126,7 @@ def check_results(reference: Reference, model: Any, samples: int, batch: int) ->
     found = found if isinstance(found, dict) else {next(iter(outcome.results)): found}
     for result, wanted in outcome.results.items():
         np.testing.assert_allclose(found[result], wanted, rtol=1e-5, atol=1e-5, err_msg=result)
-    reports = model.evaluate(inputs, targets, batch_size=batch, verbose=0)
+    reports = model.evaluate(inputs, targets or None, batch_size=batch, verbose=0)
     totals = sums(outcome, torch.ones(samples))
     assert reports.keys() == totals.keys()
     for report, value in means(totals, outcome).items():
@@ -174,7 +175,7 @@ def check_precision(name: str, precision: str, backend: str, device: str = "cpu"
         # as a whole, not by element: rounding turns single units of a ReLU on or off, for all that feeds them
         error, size = float(np.linalg.norm(array - exact.numpy())), float(exact.norm())
         assert error <= 2e-2 * size + 1e-8, f"{name} in {precision}: the gradient of {path} is off by {error / size}"
-    model.fit(inputs, targets, batch_size=batch, epochs=EPOCHS, verbose=0, sample_weight=weight)
+    model.fit(inputs, targets or None, batch_size=batch, epochs=EPOCHS, verbose=0, sample_weight=weight)
     orders = [Orders(SEED).at(epoch, samples) for epoch in range(EPOCHS)]
     start = {path: value.detach().numpy() for path, value in held.items()}
     trained = train(reference, start, inputs | targets, weight, batch, orders)

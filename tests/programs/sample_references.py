@@ -1,13 +1,18 @@
 """What the samples compute, written again in plain torch, and data like theirs."""
 
+import hashlib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
+from nnc.tensor.streams import Streams
 from tests.programs.autograd import (
+    SEED,
     Arrays,
     Draw,
     Outcome,
@@ -41,6 +46,11 @@ def standardised(p: Tensors, path: str, x: Tensor) -> Tensor:
     return (x - p[f"{path}.normalization.adapt_mean"]) / deviation
 
 
+def second(p: Tensors, path: str, x: Tensor) -> Tensor:
+    """The second Dense of a statement."""
+    return x @ p[f"{path}.dense_2.kernel"] + p[f"{path}.dense_2.bias"]
+
+
 def digits(p: Tensors, d: Tensors) -> Outcome:
     logits = dense(p, "probs", dense(p, "hidden", d["pixels"]).relu())
     return Outcome({"probs": logits.softmax(-1)}, entropy(logits, d["digit"]), {"accuracy": hits(logits, d["digit"])})
@@ -56,7 +66,7 @@ def two_branch(p: Tensors, d: Tensors) -> Outcome:
 
 def multi_head(p: Tensors, d: Tensors) -> Outcome:
     trunk = dense(p, "trunk", standardised(p, "trunk", d["measures"])).relu()
-    trunk = (trunk @ p["trunk.dense_2.kernel"] + p["trunk.dense_2.bias"]).relu()
+    trunk = second(p, "trunk", trunk).relu()
     logits, mass = dense(p, "kind", trunk), dense(p, "kilograms", trunk).squeeze(-1)
     terms = {"species": entropy(logits, d["species"]), "mass": (mass - d["mass"]).square()}
     metrics = {"accuracy": hits(logits, d["species"]), "error": (mass - d["mass"]).abs()}
@@ -66,12 +76,10 @@ def multi_head(p: Tensors, d: Tensors) -> Outcome:
 
 def shared(p: Tensors, d: Tensors) -> Outcome:
     def tower(x: Tensor) -> Tensor:
-        first = (x.double() / 16 @ p["tower.dense.kernel"] + p["tower.dense.bias"]).relu()
-        return (first @ p["tower.dense_2.kernel"] + p["tower.dense_2.bias"]).relu()
+        return second(p, "tower", dense(p, "tower", x.double() / 16).relu()).relu()
 
     distance = (tower(d["left"]) - tower(d["right"])).abs()
-    hidden = dense(p, "alike", distance).relu()
-    logits = hidden @ p["alike.dense_2.kernel"] + p["alike.dense_2.bias"]
+    logits = second(p, "alike", dense(p, "alike", distance).relu())
     return Outcome({"alike": logits.softmax(-1)}, entropy(logits, d["same"]), {"accuracy": hits(logits, d["same"])})
 
 
@@ -98,6 +106,55 @@ def diabetes(p: Tensors, d: Tensors) -> Outcome:
     outcome = (75 * dense(p, "outcome", hidden) + 150).squeeze(-1)
     error = outcome - d["progression"]
     return Outcome({"outcome": outcome}, error.square(), {"error": error.abs()})
+
+
+def wine(p: Tensors, d: Tensors) -> Outcome:
+    logits = dense(p, "probs", dense(p, "hidden", standardised(p, "hidden", d["measures"])).relu())
+    given, true = (functional.one_hot(each, 3).double() for each in (logits.argmax(-1), d["grower"]))
+    return Outcome(
+        {"probs": logits.softmax(-1)},
+        entropy(logits, d["grower"]),
+        {"accuracy": hits(logits, d["grower"])},
+        shares={"f1": (2 * given * true, given + true)},
+        least=1e-12,
+    )
+
+
+def autoencoder(p: Tensors, d: Tensors) -> Outcome:
+    code = second(p, "code", dense(p, "code", d["pixels"]).relu())
+    logits = second(p, "image", dense(p, "image", code).relu())
+    image = logits.sigmoid()
+    loss = functional.binary_cross_entropy_with_logits(logits, d["pixels"], reduction="none")
+    return Outcome({"image": image}, loss, {"error": (image - d["pixels"]).square()})
+
+
+def vae(p: Tensors, d: Tensors, training: bool) -> Outcome:
+    hidden = dense(p, "hidden", d["pixels"]).relu()
+    normal = torch.distributions.Normal(dense(p, "place", hidden), (dense(p, "log_variance", hidden) / 2).exp())
+    point = normal.mean + normal.stddev * d["noise"] if training else normal.mean
+    logits = second(p, "image", dense(p, "image", point).relu())
+    crossentropy = functional.binary_cross_entropy_with_logits(logits, d["pixels"], reduction="none").sum(-1)
+    standard = torch.distributions.Normal(torch.zeros(2).double(), 1.0)
+    divergence = torch.distributions.kl_divergence(normal, standard).sum(-1)
+    results = {"image": logits.sigmoid(), "place": normal.mean, "log_variance": 2 * normal.stddev.log()}
+    return Outcome(results, crossentropy + divergence, terms={"image": crossentropy, "divergence": divergence})
+
+
+def noise(number: int, samples: int) -> Arrays:
+    """What vae.nn draws in a training's pass of that number, with the harness's seed."""
+    key = int.from_bytes(hashlib.sha256(b"point.sampling/1/0").digest()[:8], "little")
+    return {"noise": Streams(SEED, number).draw("normal", key, (2,), (0.0, 1.0), samples)}
+
+
+def siamese(p: Tensors, d: Tensors) -> Outcome:
+    def tower(x: Tensor) -> Tensor:
+        return second(p, "tower", dense(p, "tower", x.double() / 16).relu())
+
+    distance = ((tower(d["left"]) - tower(d["right"])).square().sum(-1) + 1e-6).sqrt()
+    same = d["same"].double()
+    loss = same * distance.square() + (1 - same) * functional.relu(1 - distance).square()
+    hit = ((distance < 0.5) == (d["same"] == 1)).double()
+    return Outcome({"distance": distance}, loss, {"accuracy": hit})
 
 
 def adabelief(rate: float) -> Callable[[int, Tensor, Tensors], Tensor]:
@@ -183,5 +240,44 @@ SAMPLES = {
         SIZES,
         tolerance=ADAPTIVE,
         adapted=adapted("scaled.normalization", "baseline"),
+    ),
+    "wine": Reference(
+        FOLDER / "wine.nn",
+        wine,
+        adam(1e-2),
+        {"measures": numbers(20.0, 6.0, 13)},
+        {"grower": labels(3)},
+        SIZES,
+        tolerance=ADAPTIVE,
+        adapted=adapted("hidden.normalization", "measures"),
+    ),
+    "autoencoder": Reference(
+        FOLDER / "autoencoder.nn",
+        autoencoder,
+        adam(3e-3),
+        {"pixels": greys("f")},
+        {},
+        SIZES,
+        tolerance=ADAPTIVE,
+    ),
+    "vae": Reference(
+        FOLDER / "vae.nn",
+        partial(vae, training=True),
+        adam(3e-3),
+        {"pixels": greys("f")},
+        {},
+        SIZES,
+        partial(vae, training=False),
+        tolerance=ADAPTIVE,
+        draws=noise,
+    ),
+    "siamese": Reference(
+        FOLDER / "siamese.nn",
+        siamese,
+        adam(2e-3),
+        {"left": greys("u"), "right": greys("u")},
+        {"same": labels(2)},
+        SIZES,
+        tolerance=ADAPTIVE,
     ),
 }
