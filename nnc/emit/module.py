@@ -25,6 +25,8 @@ _RUNTIME = (
     *("BATCH", "Accumulator", "Buffer", "Draw", "Launch", "Model", "Parameter", "Port", "Report", "State", "Step"),
     *("View", "cdiv", "half", "moment_step_", "tiles", "tl", "triton"),
 )
+# Strings and comments, whose words are no names.
+_PROSE = re.compile(r'"""[\s\S]*?"""|"(?:\\.|[^"\\\n])*"|#[^\n]*')
 _STEP_DOCS = {
     "train": "The launches of one training step; v: the tensors that the runtime binds.",
     "evaluate": "The launches of one step of evaluation.",
@@ -65,11 +67,11 @@ def _rule(title: str) -> list[str]:
 
 
 def _imports(body: str) -> list[str]:
-    words = set(re.findall(r"\w+", body))
+    words = set(re.findall(r"\w+", _PROSE.sub("", body)))
     names = [name for name in _RUNTIME if name in words]
     line = f"from nnc.runtime import {', '.join(names)}"
     found = [line] if len(line) <= WIDTH else ["from nnc.runtime import (", *(f"    {name}," for name in names), ")"]
-    return ["import torch", "", *found] if "torch." in body else found
+    return ["import torch", "", *found] if "torch" in words else found
 
 
 def _suffix(step: str) -> str:
