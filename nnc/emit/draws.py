@@ -26,7 +26,7 @@ class Prints(Protocol):
 
 
 def text(printer: Prints, node: Draw) -> str:
-    control, key = printer.control(), f"0x{node.key:016x}"
+    control, key = printer.control(), f"0x{node.key:016X}"
     numbers = [str(threshold(node.numbers[0]))]
     if node.distribution != "bernoulli":
         numbers = [number(each, "f32") for each in node.numbers]

@@ -87,11 +87,11 @@ def draws(name: str, rows: Sequence[TorchDraw]) -> list[str]:
 
 
 def _draw(row: TorchDraw) -> Group:
-    """`Draw("hidden_dropout_scale", "bernoulli", (32,), 0x1f2e, (0.5,), values=(0.0, 2.0))`"""
+    """`Draw("hidden_dropout_scale", "bernoulli", (32,), 0x1F2E, (0.5,), values=(0.0, 2.0))`"""
     numbers = collection([number(each) for each in row.numbers])
     values = () if row.values is None else (collection([number(each) for each in row.values], "values="),)
     return call(
-        "Draw", quoted(row.name), quoted(row.distribution), repr(row.shape), f"0x{row.key:016x}", numbers, *values
+        "Draw", quoted(row.name), quoted(row.distribution), repr(row.shape), f"0x{row.key:016X}", numbers, *values
     )
 
 
