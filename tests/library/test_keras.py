@@ -141,6 +141,7 @@ ELSEWHERE = {
     "orthogonal": "test_initializers.py",
     "stft": "test_initializers.py",
     "SpectralNormalization": "test_regularized.py",
+    "circle": "test_circle.py",
 }
 
 
