@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import io
 import os
-import platform
 import re
 import shlex
 import sys
-import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -25,8 +23,8 @@ from nnc import __version__, pipeline
 from nnc.base.diagnostic import Diagnostic, ProgramError, Reporter
 from nnc.pipeline import Options
 from nnc.tools import diagnostics as rendering
+from nnc.tools import documentation, faults, files, summary
 from nnc.tools import explain as explaining
-from nnc.tools import files, summary
 
 DONE, PROGRAM_ERROR, WRONG_USAGE, FAULT, INTERRUPTED = 0, 1, 2, 70, 130
 
@@ -185,6 +183,22 @@ def explain(code: str | None) -> int:
     return DONE
 
 
+@cli.command()
+@click.argument("name", required=False)
+def doc(name: str | None) -> int:
+    """Show what an entry of the library takes and does, as in `nnc doc Dense`; list all entries without a name."""
+    if name is None:
+        click.echo(documentation.listing())
+        return DONE
+    found = documentation.find(name)
+    if found is None:
+        near = documentation.near(name)
+        hint = f"did you mean {near}?" if near else "`nnc doc` lists what there is"
+        raise click.UsageError(f"the library has no {name}: {hint}")
+    click.echo(found)
+    return DONE
+
+
 # Running: the generated module does it --------------------------------------------------------------------------------
 
 
@@ -280,22 +294,6 @@ def predict(
 # Faults and exit codes ------------------------------------------------------------------------------------------------
 
 
-def _fault(error: BaseException) -> int:
-    """Says that nnc is at fault and what to do about it."""
-    last = traceback.extract_tb(error.__traceback__)[-1:]
-    where = f" at {Path(last[0].filename).name}:{last[0].lineno}" if last else ""
-    said = [
-        f"fault in nnc: {type(error).__name__}: {error}".rstrip(": ") + where,
-        f"  nnc {__version__}, Python {platform.python_version()}, {platform.system()} {platform.machine()}",
-        "  This is a bug in nnc, not in your program. Please report it with these lines, the command and the program;",
-        "  NNC_TRACEBACK=1 in the environment adds the traceback, which helps most.",
-    ]
-    if os.environ.get("NNC_TRACEBACK"):
-        said.insert(0, "".join(traceback.format_exception(error)).rstrip())
-    print("\n".join(said), file=sys.stderr)
-    return FAULT
-
-
 def _complain(message: str) -> int:
     label = "\x1b[1;31merror\x1b[0m" if is_coloured(sys.stderr) else "error"
     print(f"{label}: {message}", file=sys.stderr)
@@ -342,4 +340,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
     except Exception as error:
-        return _fault(error)
+        print(faults.as_text(error), file=sys.stderr)
+        return FAULT

@@ -162,6 +162,20 @@ def test_explain_of_no_code_is_wrong_usage(run: Run) -> None:
     assert "there is no code E0100: did you mean E0" in err
 
 
+def test_doc(run: Run) -> None:
+    code, out, _ = run("doc", "Dense")
+    assert code == 0
+    assert out.startswith("layer Dense(units: int, activation: function = linear")
+    assert "As keras.layers.Dense" in out
+    assert run("doc", "cumsum")[1].startswith("cumsum(x, axis = -1)")
+    code, out, _ = run("doc")
+    assert code == 0
+    assert "\nlayers\n" in out
+    code, out, err = run("doc", "Dence")
+    assert (code, out) == (2, "")
+    assert "the library has no Dence: did you mean Dense?" in err
+
+
 # Running -------------------------------------------------------------------------------------------------------------
 
 
@@ -289,7 +303,7 @@ def test_wrong_usage(run: Run, arguments: tuple[str, ...]) -> None:
 def test_help_and_version(run: Run) -> None:
     code, out, _ = run("--help")
     assert code == 0
-    for command in ("build", "check", "evaluate", "explain", "predict", "summary", "train"):
+    for command in ("build", "check", "doc", "evaluate", "explain", "predict", "summary", "train"):
         assert f"  {command} " in out
     assert run("--version")[:2] == (0, f"nnc {nnc.__version__}\n")
     assert run("train", "--help")[0] == 0
