@@ -91,8 +91,8 @@ def schedule(source: Source, options: Options, reporter: Reporter) -> Schedule:
     reporter.raise_errors()
     assert model is not None, "a program without errors has a model"
     train = None if model.train is None else steps.training_step(model)
-    evaluate = None if model.evaluate is None else steps.forward_step(model.evaluate)
-    return scheduling.run(model, train, evaluate, steps.forward_step(model.predict))
+    evaluate = None if model.evaluate is None else steps.forward_step(model.evaluate, model.rules)
+    return scheduling.run(model, train, evaluate, steps.forward_step(model.predict, model.rules))
 
 
 def compile(path: str | Path, options: Options | None = None) -> Compiled:

@@ -130,4 +130,4 @@ def _kernel(schedule: Schedule, step: StepSchedule, kernel: Kernel, made: Style)
         case KernelKind.FINISH:
             return finish_text(kernel, kernel is step.closing, step.name == "train")
         case KernelKind.UPDATE:
-            return update_text(kernel, schedule.layout.size, step.closing is not None)
+            return update_text(kernel, step.closing is not None)

@@ -30,6 +30,8 @@ def buffer_name(buffer: Buffer) -> str:
         return buffer.path.rsplit(".", 1)[-1]
     if buffer.space is Space.GRADIENT:
         return "d" + buffer.path.rsplit(".", 1)[-1]
+    if buffer.space is Space.SLOT:
+        return f"{buffer.slot}_{buffer.path.rsplit('.', 1)[-1]}"
     return buffer.path if buffer.space is Space.SUMS else buffer.name
 
 

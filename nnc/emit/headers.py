@@ -58,7 +58,7 @@ def _parameters(schedule: Schedule) -> list[str]:
     wide = max(len(str(row.type)) for row in rows)
     for row in rows:
         offset = layout.offsets[row.path]
-        note = "    the tail: gradients arrive as partial sums" if offset == layout.tail else ""
+        note = "    the tail: gradients arrive as partial sums" if offset in layout.tails else ""
         lines.append(f"    {row.path:<{width}}  {row.type!s:<{wide}}  at {offset:>8,}{note}")
     return [*lines, ""]
 

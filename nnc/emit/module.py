@@ -22,8 +22,8 @@ from nnc.schedule.kernel import Schedule
 
 # All that a module may take from the runtime; it imports what its text names.
 _RUNTIME = (
-    *("BATCH", "Accumulator", "Buffer", "Draw", "Launch", "Model", "Parameter", "Port", "Report", "State", "Step"),
-    *("View", "cdiv", "half", "moment_step_", "tiles", "tl", "triton"),
+    *("BATCH", "Accumulator", "Buffer", "Draw", "Launch", "Model", "Parameter", "Place", "Port", "Report", "Slot"),
+    *("State", "Step", "View", "cdiv", "half", "moment_step_", "tiles", "tl", "triton"),
 )
 # Strings and comments, whose words are no names.
 _PROSE = re.compile(r'"""[\s\S]*?"""|"(?:\\.|[^"\\\n])*"|#[^\n]*')

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from nnc.emit.describe import file_name
 from nnc.emit.expression import number
@@ -13,6 +13,7 @@ from nnc.emit.torch_text import TorchView
 from nnc.emit.writer import Group, Item, call, collection, lay_out
 from nnc.schedule.kernel import Accumulator, Buffer, Extent, FlatLayout, Schedule
 from nnc.tensor.program import Parameter, Port, Report, State
+from nnc.tensor.types import TensorType
 
 
 def table(name: str, rows: Sequence[Item]) -> list[str]:
@@ -129,6 +130,35 @@ def report(row: Report, function: Result | None) -> Group:
 
 
 def slots(schedule: Schedule) -> list[str]:
-    optimizer = schedule.model.optimizer
-    rows = [] if optimizer is None else optimizer.slots
-    return table("SLOTS", [collection([quoted(slot.name), number(slot.initial)]) for slot in rows])
+    """`Slot("m", 0.0, PARAMETERS)`; beside some of the parameters `PARAMETERS[2:4]`, or a list of places."""
+    parameters = sorted(schedule.model.parameters, key=lambda row: schedule.layout.offsets[row.path])
+    own: dict[tuple[str, float], dict[str, TensorType | None]] = {}
+    for rule in schedule.model.rules:
+        for slot in rule.slots:
+            own.setdefault((slot.name, slot.initial), {}).update(dict.fromkeys(rule.paths, slot.type))
+    rows = []
+    for (name, initial), types in own.items():
+        layout = schedule.slots.get(name, FlatLayout({}, 0))
+        entries = [row for row in parameters if row.path in types and row.path in layout.offsets]
+        if entries:
+            places = _places(parameters, entries, types, layout, schedule.layout)
+            rows.append(call("Slot", quoted(name), number(initial), places))
+    return table("SLOTS", rows)
+
+
+def _places(
+    parameters: Sequence[Parameter],
+    entries: Sequence[Parameter],
+    types: Mapping[str, TensorType | None],
+    layout: FlatLayout,
+    beside: FlatLayout,
+) -> Item:
+    first = parameters.index(entries[0])
+    last = first + len(entries)
+    is_alike = all(types[row.path] is None and layout.offsets[row.path] == beside.offsets[row.path] for row in entries)
+    if is_alike and list(entries) == list(parameters[first:last]):
+        cut = f"[{first or ''}:{last if last < len(parameters) else ''}]"
+        return "PARAMETERS" if len(entries) == len(parameters) else f"PARAMETERS{cut}"
+    rows = sorted(entries, key=lambda row: layout.offsets[row.path])
+    places = [(row.path, layout.offsets[row.path], (types[row.path] or row.type).shape) for row in rows]
+    return collection([call("Place", quoted(path), str(offset), repr(shape)) for path, offset, shape in places])

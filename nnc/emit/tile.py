@@ -86,6 +86,8 @@ class TilePrinter:
             short = buffer.path.rsplit(".", 1)[-1] if buffer.space in (Space.PARAMETER, Space.STATE) else buffer.name
             if buffer.space is Space.GRADIENT and buffer.path:
                 short = "d" + buffer.path.rsplit(".", 1)[-1]
+            if buffer.space is Space.SLOT:
+                short = f"{buffer.slot}_{buffer.path.rsplit('.', 1)[-1]}"
             name = self.names.fresh(short if short not in self.names else buffer.name)
             self.pointers[key] = name
         name = self.pointers[key]

@@ -77,6 +77,7 @@ def lower(step: StepSchedule, *, size: int | None = None, precision: str = "f32"
         found.ops = torch_variance.run(found.ops, step.program.function)
     _gather_numbers(expanded, step.kernels, world)
     namespace = Namespace(Names([*_taken(step), *(draw.name for draw in draws.values())]))
+    namespace.cut(world.ranges)
     functions: list[TorchFunction] = []
     calls: list[str] = []
     works = [_work(found, world) for found in expanded]

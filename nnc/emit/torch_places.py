@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 
 from nnc.emit.torch_tensor import Host, Storage, extents
 from nnc.schedule.kernel import Buffer, Kernel, Space, StepSchedule, Write
+from nnc.schedule.layout import range_of
 from nnc.tensor.build import Builder
 from nnc.tensor.ir import Op, Value
 from nnc.tensor.primitives import TABLE, Kind
 from nnc.tensor.primitives.control import split_groups
-from nnc.tensor.program import Binding, Role
+from nnc.tensor.program import Binding
 from nnc.tensor.types import TensorType
 
 ALIGNMENT = 32  # elements: each tensor of a flat buffer starts on 128 bytes
@@ -33,9 +34,9 @@ class World:
     step: StepSchedule
     size: int  # elements of each flat buffer of parameters
     bindings: Mapping[Value, Binding]
-    slots: Mapping[Buffer, Binding]
     carried: Mapping[Value, Storage]  # folds that a later kernel computes with, beside what they are folded into
     drawn: Mapping[Value, Storage] = field(default_factory=dict)  # random numbers, which the runtime makes
+    ranges: dict[str, tuple[str, int, int]] = field(default_factory=dict)  # parts of flat buffers: start and size
 
     @classmethod
     def of(cls, step: StepSchedule, size: int | None, drawn: Mapping[Value, Storage]) -> World:
@@ -43,11 +44,7 @@ class World:
         bindings = dict(zip(program.function.parameters, program.inputs, strict=True))
         for value, binding in zip(program.function.results, program.outputs, strict=True):
             bindings.setdefault(value, binding)
-        pairs = [*zip(program.function.parameters, program.inputs, strict=True)]
-        pairs += zip(program.function.results, program.outputs, strict=True)
-        found = [(step.placement.get(value), binding) for value, binding in pairs if binding.role is Role.SLOT]
-        slots = {buffer: binding for buffer, binding in found if buffer is not None}
-        return cls(step, size or _flat_size(step), bindings, slots, _carried(step), drawn)
+        return cls(step, size or _flat_size(step), bindings, _carried(step), drawn)
 
     @property
     def partials(self) -> set[Buffer]:
@@ -63,33 +60,27 @@ class World:
             case Space.GRADIENT:
                 place, local = f"d_{attribute(buffer.path)}", f"d_{short}"
             case Space.SLOT:
-                binding = self.slots.get(buffer)
-                slot = binding.name if binding is not None else buffer.name
-                place, local = f"{slot}_{attribute(buffer.path)}", f"{slot}_{short}"
+                place, local = f"{buffer.slot}_{attribute(buffer.path)}", f"{buffer.slot}_{short}"
             case _:
                 place = local = buffer.name or "weight"
         arena = buffer if buffer.space is Space.ARENA else None
         return Storage(buffer.element, buffer.shape, local, place, arena)
 
     def flat(self, buffers: Sequence[Buffer]) -> Storage | None:
-        """The flat buffer that these are the whole of, in the order of the program's parameters; else None."""
-        spaces = {buffer.space for buffer in buffers}
-        paths = {binding.name for binding in self.step.program.inputs if binding.role is Role.PARAMETER}
-        if len(spaces) != 1 or {buffer.path for buffer in buffers} != paths or len(buffers) != len(paths):
+        """The flat buffer that these lie in, or their part of it; None where they do not lie together in one."""
+        names = {_FLAT.get(buffer.space, buffer.slot) for buffer in buffers}
+        name = names.pop() if len(names) == 1 else ""
+        if not name:
             return None
-        match spaces.pop():
-            case Space.PARAMETER:
-                name = "parameter"
-            case Space.GRADIENT:
-                name = "gradient"
-            case Space.SLOT:
-                names = {self.slots[buffer].name for buffer in buffers if buffer in self.slots}
-                if len(names) != 1:
-                    return None
-                name = names.pop()
-            case _:
-                return None
-        return Storage("f32", (self.size,), name, name)
+        start, end = range_of(buffers)
+        if (start, end) == (0, self.size):
+            return Storage("f32", (self.size,), name, name)
+        place = f"{name}_at_{start}"
+        self.ranges[place] = (name, start, end - start)
+        return Storage("f32", (end - start,), name, place)
+
+
+_FLAT = {Space.PARAMETER: "parameter", Space.GRADIENT: "gradient"}
 
 
 def _carried(step: StepSchedule) -> dict[Value, Storage]:
@@ -210,7 +201,9 @@ def _foreach(op: Op, kernel: Kernel, world: World, found: Expanded, renamed: dic
         args = []
         for storage in sources:
             assert storage is not None
-            value = builder.parameter(TensorType("f32", (world.size,)), storage.local)
+            (size,) = storage.shape
+            assert isinstance(size, int)
+            value = builder.parameter(TensorType("f32", (size,)), storage.local)
             found.reads[value] = storage
             args.append(value)
         made = builder.inline(body, [*args, *common])

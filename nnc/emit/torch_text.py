@@ -7,7 +7,7 @@ and views that have to be bound. Lines fit in 120 columns and are as a formatter
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from nnc.base.names import Names
@@ -53,6 +53,12 @@ class Namespace:
     views: dict[tuple[str, Extents, Extents, Extent], TorchView] = field(default_factory=dict)
     _touched: dict[str, tuple[Buffer, int, int]] = field(default_factory=dict)
     _scratch: dict[str, Buffer] = field(default_factory=dict)
+
+    def cut(self, ranges: Mapping[str, tuple[str, int, int]]) -> None:
+        """Makes names of parts of flat buffers: of which, where each starts, and its size."""
+        for name, (of, start, size) in ranges.items():
+            self.names.reserve(name)
+            self.views[of, (size,), (1,), start] = TorchView(name, of, (size,), (1,), start)
 
     def scratch(self, kernel: str, storage: Storage) -> str:
         """A new buffer like `storage`."""

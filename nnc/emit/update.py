@@ -1,23 +1,21 @@
-"""The optimizer's kernel: one pass over the flat buffers for the whole model.
+"""An optimizer's kernel: one pass over the flat buffers for all parameters that it updates.
 
-In: the update kernel, whose anchor is a `foreach` over all parameters. Out: its text. The body is pointwise, so tensors
-need not be told apart; padding stays zero, because a body that makes something of zeros is not run this way.
+In: an update kernel, whose anchor is a `foreach` over parameters that lie together. Out: its text. The body is
+pointwise, so tensors need not be told apart; what it makes of the padding between them, nobody reads.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
-
 from nnc.emit.kernels import KernelText
 from nnc.emit.tidy import docstring_lines, live_lines, signature_lines
 from nnc.emit.tile import TilePrinter
 from nnc.schedule.index import Variable, variable
 from nnc.schedule.kernel import Buffer, Kernel, Space
+from nnc.schedule.layout import range_of
 from nnc.schedule.lowering import Lowering
 from nnc.schedule.region import Apply, Constant, Load, Node, Store
-from nnc.tensor.evaluate import evaluate
 from nnc.tensor.ir import Function, Op, Value
 from nnc.tensor.primitives import TABLE
 
@@ -27,30 +25,20 @@ _FLAT = {Space.PARAMETER: "parameter", Space.GRADIENT: "gradient"}
 
 def flat_buffer(buffer: Buffer) -> Buffer:
     """The flat buffer that a parameter's, gradient's or slot's tensor lies in."""
-    return Buffer(_FLAT.get(buffer.space, buffer.name), "f32", (), Space.ARENA)
+    return Buffer(_FLAT.get(buffer.space, buffer.slot), "f32", (), Space.ARENA)
 
 
-def keeps_zeros(body: Function, shared: int) -> bool:
-    """Whether the body makes zeros of zeros, at whatever step: then padding stays zero."""
-    for step in (1.0, 1000.0):
-        own = len(body.parameters) - shared
-        values = [np.zeros(()) for _ in range(own)] + [np.full((), step) for _ in range(shared)]
-        if any(np.any(np.asarray(result) != 0) for result in evaluate(body, values, 1)):
-            return False
-    return True
-
-
-def update_text(kernel: Kernel, size: int, after_finish: bool) -> KernelText:
+def update_text(kernel: Kernel, after_finish: bool) -> KernelText:
     op = kernel.anchor
     assert op is not None
     assert op.body is not None
     count, shared = op["count"], op["shared"]
     assert isinstance(count, int)
     assert isinstance(shared, int)
-    if not keeps_zeros(op.body, shared):
-        raise NotImplementedError(f"an update that moves a zero parameter of zero gradient: {op.body.name}")
     buffers = dict(kernel.reads)
-    i = Variable("i", size, size % BLOCK != 0)
+    first, end = range_of(buffers[arg] for arg in op.args[:count])
+    size = end - first
+    i = Variable("i", end, size % BLOCK != 0)
     printer = TilePrinter({i: str(BLOCK)}, step_ahead=after_finish)
     printer.names.reserve("i", "inside")
     printer.texts["inside", i] = "inside"
@@ -71,18 +59,18 @@ def update_text(kernel: Kernel, size: int, after_finish: bool) -> KernelText:
         printer.text(known[value])
     for target, node in zip(targets, results, strict=True):
         printer.store(Store(target, variable(i), node))
-    start = f"tl.program_id(0) * {BLOCK} + " if size > BLOCK else ""
+    start = (f"{first} + " if first else "") + (f"tl.program_id(0) * {BLOCK} + " if size > BLOCK else "")
     names, arguments = printer.signature()
-    head = ["@triton.jit", *signature_lines(kernel.name, names), *docstring_lines(_docstring(op, len(results)))]
-    inside = [f"inside = i < {size}"] if i.padded else []
+    head = ["@triton.jit", *signature_lines(kernel.name, names), *docstring_lines(_docstring(op, shared, len(results)))]
+    inside = [f"inside = i < {end}"] if i.padded else []
     lines = [f"i = {start}tl.arange(0, {BLOCK})", *inside, *printer.drain()]
     whole = live_lines([*head, *(f"    {line}" for line in lines)], len(head))
     return KernelText(kernel.name, "\n".join(whole) + "\n", str(-(-size // BLOCK)), tuple(arguments))
 
 
-def _docstring(op: Op, results: int) -> str:
+def _docstring(op: Op, shared: int, results: int) -> str:
     assert op.body is not None
-    reads = 4 * (len(op.body.parameters) - int(bool(op["shared"])))
+    reads = 4 * (len(op.body.parameters) - shared)
     return f"one pass over the flat buffers: {reads} bytes read and {4 * results} written a parameter"
 
 

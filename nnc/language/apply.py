@@ -116,7 +116,7 @@ def _call_defined(
     ctx: Elaboration, target: Defined, given: list[Given], node: tree.Call, frame: Frame, hint: str, piped: Given | None
 ) -> Anything:
     signature = target.definition.signature
-    if target.kind == "optimizer" and ctx.counter is not None and any(holds_tensor(each.value) for each in given):
+    if target.kind == "optimizer" and ctx.updating is not None and any(holds_tensor(each.value) for each in given):
         inner = configured(ctx, target, (), node.span, frame)
         positional_only = [argument.value for argument in given if argument.name is None]
         by_names = {argument.name.text: argument.value for argument in given if argument.name is not None}
@@ -236,7 +236,7 @@ def apply(
     if not isinstance(match_target, Configured):
         raise ctx.fail("E0407", f"{describe(target)} cannot be applied", span)
     kind = match_target.defined.kind
-    if kind == "optimizer" and ctx.counter is not None:
+    if kind == "optimizer" and ctx.updating is not None:
         return ctx.update(match_target, tensors, named, span, frame)
     if kind == "optimizer":
         raise ctx.fail(

@@ -22,7 +22,7 @@ from nnc.syntax import tree
 from nnc.tensor.build import Builder
 from nnc.tensor.ir import Attribute
 from nnc.tensor.program import Application, Binding, Parameter, Slot, State
-from nnc.tensor.types import TypeMismatch
+from nnc.tensor.types import TensorType, TypeMismatch
 
 Mode = Literal["train", "evaluate", "predict"]
 
@@ -50,10 +50,43 @@ class Use:
 
 @dataclass(slots=True, eq=False)
 class Held:
-    """A slot of the optimizer under way, and what it becomes."""
+    """A slot of the optimizer under way, what it is before the step, and what it becomes."""
 
     slot: Slot
+    old: Tensor
     new: Tensor
+
+
+class NeedsShape(Exception):
+    """An optimizer's body, written for any shape, asks for the parameter's own."""
+
+
+@dataclass(slots=True, eq=False)
+class Updating:
+    """The optimizer's rule under way.
+
+    counter:    the number of the step under way, i64; a gradient is applied every `steps` of them.
+    total:      what `global_norm` is the root of.
+    is_generic: whether the body is for any shape: what needs the parameter's own raises NeedsShape.
+    is_stored:  whether names stand for what lies between two steps: for the weight that is used outside of training.
+    """
+
+    type: TensorType
+    counter: Tensor
+    total: Tensor
+    steps: int
+    is_generic: bool
+    is_stored: bool = False
+    slots: list[Held] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Constraint:
+    """What a parameter is held to after each step: a function of the tensor, and where it is written."""
+
+    function: Anything
+    span: Span
+    frame: Frame
 
 
 @dataclass(slots=True, eq=False)
@@ -63,6 +96,7 @@ class Registry:
     naming: Naming = field(default_factory=Naming)
     parameters: dict[str, Parameter] = field(default_factory=dict)
     states: dict[str, State] = field(default_factory=dict)
+    constraints: dict[str, Constraint] = field(default_factory=dict)
     sealed: bool = False  # later programs make no parameters of their own
 
 
@@ -77,7 +111,7 @@ class Elaboration(ABC):
     applications: the children of the application under way, innermost list last.
     origins:      what a value depends on: "input", "target", and "prediction" for what is trained.
     outputs:      the results of the model.
-    slots:        of the optimizer under way; `counter` is its step.
+    updating:     the optimizer under way.
     named:        what a variable of a user's file holds, with its name.
     stream:       the layer and the application of it that draws belong to; `draws` so many it has made, `entered` how
                   often the layer at a path has been applied.
@@ -99,9 +133,7 @@ class Elaboration(ABC):
     origins: dict[Tensor, frozenset[str]] = field(default_factory=dict)
     outputs: set[Tensor] = field(default_factory=set)
     named: dict[Tensor, str] = field(default_factory=dict)
-    slots: list[Held] = field(default_factory=list)
-    counter: Tensor | None = None
-    pointwise_only: bool = False
+    updating: Updating | None = None
     in_initializer: bool = False
     weight: Tensor | None = None  # of each sample, in a training
     slices: list[Tensor] = field(default_factory=list)  # of the comprehensions over tensors under way
@@ -261,6 +293,11 @@ class Elaboration(ABC):
     def file_place(self, name: str) -> Place:
         """Where a layer that a file's constant holds takes its name from."""
         return Place((name,))
+
+    def needs_shape(self) -> None:
+        """Called by what looks at a tensor's shape. Raises NeedsShape within a body that is written for any."""
+        if self.updating is not None and self.updating.is_generic:
+            raise NeedsShape
 
     # Operations ------------------------------------------------------------------------------------------------------
 

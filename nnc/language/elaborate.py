@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from nnc.base.diagnostic import Reporter
 from nnc.base.source import Span
 from nnc.language import apply as application
-from nnc.language import doubts, expressions, layers, names, optimize, statements
+from nnc.language import doubts, expressions, layers, names, rules, statements
 from nnc.language.body import apply_body
 from nnc.language.choose import Choice, choose
 from nnc.language.context import Elaboration, Mode, Registry
@@ -71,7 +71,7 @@ class Elaborator(Elaboration):
         span: Span,
         frame: Frame,
     ) -> Tensor:
-        return optimize.update(self, optimizer, application.given_of(tensors, named, span), span, frame)
+        return rules.update(self, optimizer, application.given_of(tensors, named, span), span, frame)
 
     def run(self, block: tree.Block, frame: Frame, hints: Mapping[str, str]) -> None:
         statements.run(self, block, frame, hints)
@@ -319,8 +319,7 @@ def _assemble(home: FileScope, choice: Choice, registry: Registry, runs: Mapping
         evaluate=_accumulators(runs.get("evaluate")),
         predict=predict.program(predict.rows()),
         reports=tuple(training.reports) if training is not None else (),
-        optimizer=training.optimizer if training is not None else None,
+        optimizers=training.optimizers if training is not None else (),
         settings=settings_of(training.values, training.spans) if training is not None else settings_of({}, {}),
         train_name=choice.train_name,
-        frozen=training.frozen if training is not None else frozenset(),
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 
 from nnc.base.source import Span
-from nnc.language.context import Elaboration
+from nnc.language.context import Constraint, Elaboration
 from nnc.language.layers import put_in_place
 from nnc.language.operators import number
 from nnc.language.scope import Frame
@@ -69,8 +69,6 @@ def parameter(ctx: Elaboration, node: tree.ParamStmt, type: TensorType, frame: F
     if owner is None or owner.path is None:
         raise ctx.fail("E0408", "a parameter belongs to a layer or model", node.span, help="define a `layer` for it")
     constraint = _constraint(ctx, node, frame)
-    if constraint is not None:
-        raise ctx.unsupported("a constraint is", node.options[-1].span)
     name = node.name.text
     if name in owner.overrides:
         return put_in_place(ctx, owner, name, type, node.span)
@@ -98,6 +96,8 @@ def parameter(ctx: Elaboration, node: tree.ParamStmt, type: TensorType, frame: F
             )
         return _held(ctx, known, node)
     _register(ctx, node, path, type, initializer, expression, frame)
+    if constraint is not None:
+        ctx.registry.constraints.setdefault(path, constraint)
     span = ctx.user_span(node.span)
     with ctx.builder.at(span, ctx.scope):
         value = ctx.builder.parameter(type, name, span)
@@ -107,7 +107,7 @@ def parameter(ctx: Elaboration, node: tree.ParamStmt, type: TensorType, frame: F
     return _held(ctx, value, node)
 
 
-def _constraint(ctx: Elaboration, node: tree.ParamStmt, frame: Frame) -> Anything:
+def _constraint(ctx: Elaboration, node: tree.ParamStmt, frame: Frame) -> Constraint | None:
     """`, constraint = function`, of the tensor after each step; `none` is none. Raises Poisoned."""
     found = None
     for option in node.options:
@@ -121,7 +121,7 @@ def _constraint(ctx: Elaboration, node: tree.ParamStmt, frame: Frame) -> Anythin
             raise ctx.fail(
                 "E0404", f"a constraint is a function of the tensor, and this is {describe(found)}", option.value.span
             )
-    return found
+    return None if found is None else Constraint(found, node.options[-1].value.span, frame)
 
 
 def _held(ctx: Elaboration, value: Tensor, node: tree.ParamStmt) -> Tensor:

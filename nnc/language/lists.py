@@ -38,6 +38,7 @@ def subscript(ctx: Elaboration, node: tree.Subscript, frame: Frame, hint: str) -
         case Results(values=values):
             return _of_list(ctx, values, node, frame)
         case Tensor():
+            ctx.needs_shape()
             return _of_tensor(ctx, value, node, frame, hint)
         case Record():
             raise ctx.fail("E0210", "a record is read by name: record.name", node.span)

@@ -20,7 +20,7 @@ from nnc.language.statements import assigned
 from nnc.language.suggest import nearest
 from nnc.syntax import tree
 
-OPTIMIZER_NAMES = ("parameter", "gradient", "step")
+OPTIMIZER_NAMES = ("parameter", "gradient", "step", "global_norm")
 INITIALIZER_NAMES = ("shape", "fan_in", "fan_out")
 
 
@@ -290,6 +290,8 @@ def _definition(home: FileScope, reporter: Reporter, item: tree.FunctionDef | tr
 def _results(body: _Body, item: tree.FunctionDef | tree.Definition, kind: str) -> None:
     named = [result.name for result in item.signature.results if result.name is not None]
     if kind == "optimizer":
+        if "result" in body.locals:
+            body.locals["result"].is_used = True
         return
     wanted = [(name.text, name.span) for name in named] or [("result", item.name.span)]
     for name, span in wanted:

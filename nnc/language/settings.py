@@ -32,9 +32,12 @@ def _is_share(value: Anything) -> bool:
     return is_number(value) and 0 <= value < 1
 
 
+ACCUMULATION = "gradient_accumulation_steps"  # of the optimizers' programs, not of the run
+
 PLAIN: dict[str, Setting] = {
     "batch_size": Setting("an integer of at least 1", lambda v: _counts(v) and isinstance(v, int) and v < 2**31),
     "epochs": Setting("an integer of at least 1", _counts),
+    ACCUMULATION: Setting("an integer of at least 1", _counts),
     "seed": Setting("an integer of at least 0", _is_seed),
     "precision": Setting("one of " + ", ".join(f'"{each}"' for each in PRECISIONS), lambda v: v in PRECISIONS),
     "data": Setting('the path of a data set, "digits.npz"', lambda v: isinstance(v, str) and bool(v)),
@@ -43,7 +46,6 @@ PLAIN: dict[str, Setting] = {
 LOSS, OPTIMIZER, METRICS, BATCH_SIZE = "loss", "optimizer", "metrics", "batch_size"
 PENDING = (
     "weights",
-    "gradient_accumulation_steps",
     "early_stopping",
     "class_weight",
     "sample_weight",

@@ -17,7 +17,7 @@ from nnc.language.naming import Place
 from nnc.language.operators import number
 from nnc.language.optimize import trained_by
 from nnc.language.scope import Frame
-from nnc.language.settings import BATCH_SIZE, LOSS, METRICS, NAMES, OPTIMIZER, PENDING, PLAIN
+from nnc.language.settings import ACCUMULATION, BATCH_SIZE, LOSS, METRICS, NAMES, OPTIMIZER, PENDING, PLAIN
 from nnc.language.statements import run
 from nnc.language.values import (
     Anything,
@@ -49,8 +49,7 @@ class Training:
     accumulators: dict[str, Tensor] = field(default_factory=dict)
     folds: dict[str, str] = field(default_factory=dict)  # of accumulators that are no sums: "max" or "min"
     reports: list[Report] = field(default_factory=list)
-    optimizer: Optimizer | None = None
-    frozen: frozenset[str] = frozenset()
+    optimizers: tuple[Optimizer, ...] = ()
 
 
 def train_block(ctx: Elaboration, node: tree.Train, frame: Frame, weight: Tensor) -> Training:
@@ -124,8 +123,8 @@ def _setting(ctx: Elaboration, name: str, node: tree.Assign, frame: Frame, found
     value = ctx.evaluate(node.value, frame, name)
     if name == OPTIMIZER:
         written = " ".join(span.text.split())
-        trained = trained_by(ctx, value, span, frame, written)
-        found.optimizer, found.frozen = trained.optimizer, trained.frozen
+        steps = found.values.get(ACCUMULATION)
+        found.optimizers = trained_by(ctx, value, span, frame, written, steps if isinstance(steps, int) else 1)
     elif name == LOSS:
         _loss(ctx, value, span, found, weight)
     elif name == METRICS:

@@ -106,7 +106,7 @@ class Builtin:
     tensors: tuple[str, ...]
     options: tuple[tuple[str, object], ...]
     build: Callable[..., Anything]
-    is_pointwise: bool = False  # whether an optimizer's program, which knows no shape, may use it
+    is_pointwise: bool = False  # whether it is the same for any shape: then so is an optimizer that uses it
     takes_more: bool = False  # whether it takes options of any name
 
     @property

@@ -3,7 +3,7 @@
 Sizes may depend on the batch's capacity: `BATCH`, `BATCH * 49`, `tiles(32)`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -70,6 +70,25 @@ class State:
     initializer: Callable[[Any], Any] | None = None
     adapt: Callable[[Any], Any] | None = None
     element: str = "f32"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a slot's tensor lies in its flat buffer, in elements; `path` is the parameter's."""
+
+    path: str
+    offset: int
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A state of the optimizer beside some parameters, in the flat buffer `name`: its first value everywhere, and its
+    places, which are the parameters themselves where it lies as they do."""
+
+    name: str
+    initial: float
+    places: Sequence[Parameter | Place]
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from nnc.runtime.batches import FOREVER, Batches, Setting, TorchBatches, TritonB
 from nnc.runtime.callbacks import Callbacks, History
 from nnc.runtime.capture import player
 from nnc.runtime.data import Data
-from nnc.runtime.declarations import Accumulator, Parameter, Port, Report, State, Step
+from nnc.runtime.declarations import Accumulator, Parameter, Port, Report, Slot, State, Step
 from nnc.runtime.errors import DataError, UsageError
 from nnc.runtime.loop import Loop, Place, Run, Validation
 from nnc.runtime.npz import load_data
@@ -45,7 +45,7 @@ class Model:
     results: ClassVar[tuple[Port, ...]]
     parameters_table: ClassVar[tuple[Parameter, ...]]
     size: ClassVar[int]
-    slots: ClassVar[tuple[tuple[str, float], ...]] = ()
+    slots: ClassVar[tuple[Slot, ...]] = ()
     states_table: ClassVar[tuple[State, ...]] = ()
     accumulators: ClassVar[tuple[Accumulator, ...]] = ()
     reports: ClassVar[tuple[Report, ...]] = ()

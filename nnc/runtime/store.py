@@ -13,8 +13,10 @@ import torch
 from torch import Tensor
 
 from nnc.runtime.arena import ELEMENTS, Guards
-from nnc.runtime.declarations import Parameter, State
+from nnc.runtime.declarations import Parameter, Place, Slot, State, cdiv
 from nnc.runtime.random import Draws
+
+ALIGNMENT = 32  # elements: each tensor of a flat buffer starts on 128 bytes
 
 
 def attribute(path: str) -> str:
@@ -46,13 +48,16 @@ class Store:
 
     parameters: Sequence[Parameter]
     states: Sequence[State]
-    slots: Sequence[tuple[str, float]]
+    slots: Sequence[Slot]
     flat: dict[str, Tensor] = field(default_factory=dict)
 
     def allocate(self, size: int, device: torch.device, guards: Guards | None) -> None:
         """Make the flat buffers; `size` is that of the parameters' in elements."""
-        sizes = dict.fromkeys(("parameter", "gradient", *(slot for slot, _ in self.slots)), (size, "f32"))
-        sizes["state"] = (0, "f32")
+        sizes = {"parameter": (size, "f32"), "gradient": (size, "f32"), "state": (0, "f32")}
+        for slot in self.slots:
+            end = max(place.offset + cdiv(prod(place.shape), ALIGNMENT) * ALIGNMENT for place in slot.places)
+            held, _ = sizes.get(slot.name, (0, ""))
+            sizes[slot.name] = (max(end, held), "f32")
         for state in self.states:
             held, _ = sizes.get(_flat_of(state), (0, ""))
             sizes[_flat_of(state)] = (max(held, state.offset + prod(state.shape)), state.element)
@@ -70,9 +75,9 @@ class Store:
             self._start(self.view("parameter", entry), entry, seed)
         for state in self.states:
             self._start(self.view(_flat_of(state), state), state, seed)
-        for slot, value in self.slots:
-            for entry in self.parameters:
-                self.view(slot, entry).fill_(value)
+        for slot in self.slots:
+            for place in slot.places:
+                self.view(slot.name, place).fill_(slot.initial)
 
     @staticmethod
     def _start(view: Tensor, entry: Parameter | State, seed: int) -> None:
@@ -98,7 +103,7 @@ class Store:
                 value = torch.as_tensor(state.adapt(SimpleNamespace(**arrays)))
                 self.view(_flat_of(state), state).copy_(value.expand(state.shape))
 
-    def view(self, flat: str, entry: Parameter | State) -> Tensor:
+    def view(self, flat: str, entry: Parameter | State | Place) -> Tensor:
         """The entry's part of a flat buffer, in its shape."""
         return self.flat[flat][entry.offset : entry.offset + prod(entry.shape)].view(entry.shape)
 
@@ -108,12 +113,16 @@ class Store:
             return {state.path: self.view(_flat_of(state), state) for state in self.states}
         return {entry.path: self.view(flat, entry) for entry in self.parameters}
 
+    def slot_views(self) -> dict[tuple[str, str], Tensor]:
+        """The views of the optimizers' slots by name and path."""
+        return {(slot.name, place.path): self.view(slot.name, place) for slot in self.slots for place in slot.places}
+
     def namespace(self) -> dict[str, Tensor]:
         """All that a step sees of this: flat buffers by name, views by attribute, `d_` and `SLOT_` before it."""
         names = dict(self.flat)
-        prefixes = {"parameter": "", "gradient": "d_", "state": ""} | {slot: f"{slot}_" for slot, _ in self.slots}
-        for flat, prefix in prefixes.items():
+        for flat, prefix in {"parameter": "", "gradient": "d_", "state": ""}.items():
             names.update({prefix + attribute(path): view for path, view in self.views(flat).items()})
+        names.update({f"{slot}_{attribute(path)}": view for (slot, path), view in self.slot_views().items()})
         return names
 
     def snapshot(self) -> Snapshot:
@@ -126,8 +135,7 @@ class Store:
     def named_tensors(self) -> dict[str, Tensor]:
         """What a checkpoint holds: weights and states by path, slots as `optimizer.SLOT/PATH`."""
         tensors = {**self.views("parameter"), **self.views("state")}
-        for slot, _ in self.slots:
-            tensors.update({f"optimizer.{slot}/{path}": view for path, view in self.views(slot).items()})
+        tensors.update({f"optimizer.{slot}/{path}": view for (slot, path), view in self.slot_views().items()})
         return tensors
 
     def weights(self) -> Mapping[str, Tensor]:

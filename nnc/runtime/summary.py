@@ -22,7 +22,7 @@ def text(model: "Model | type[Model]") -> str:
     lines += [f"  {path:{wide}}  {text:{shape}}  {size:>12,}  {kind}".rstrip() for path, text, size, kind in rows]
     trained = sum(row[2] for row in rows if not row[3])
     states = sum(row[2] for row in rows if row[3])
-    slots = trained * len(model.slots)
+    slots = sum(math.prod(place.shape) for slot in model.slots for place in slot.places)
     lines += ["", f"Parameters: {trained:,} ({_bytes(4 * trained)})"]
     if states:
         held = sum(math.prod(entry.shape) * ELEMENT_BYTES[entry.element] for entry in model.states_table)

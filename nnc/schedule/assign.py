@@ -46,6 +46,7 @@ class World:
     """What the steps of a model share."""
 
     parameters: FlatLayout
+    slots: dict[str, FlatLayout]
     states: FlatLayout
     accumulators: tuple[Accumulator, ...]
     batch: int
@@ -97,14 +98,18 @@ def _bind(state: Assignment) -> None:
 def _outside(state: Assignment, value: Value, binding: Binding, offset: int) -> Buffer:
     path = binding.path or binding.name or binding.role.value
     space = _SPACES[binding.role]
-    if space in (Space.PARAMETER, Space.GRADIENT, Space.SLOT):
+    slot = binding.name if space is Space.SLOT else ""
+    if space in (Space.PARAMETER, Space.GRADIENT):
         offset = state.world.parameters.offsets[path]
+    elif slot:
+        state.names.reserve(slot)
+        offset = state.world.slots[slot].offsets[path]
     elif space is Space.STATE:
         offset = state.world.states.offsets[path]
-    name = {Space.SUMS: "sums", Space.CONTROL: "control", Space.SLOT: binding.name}.get(space, path.replace(".", "_"))
-    if space is Space.GRADIENT:
-        name = f"d_{name}"
-    return Buffer(name, _element(value, space), extents(value), space, path, offset)
+    name = {Space.SUMS: "sums", Space.CONTROL: "control"}.get(space, path.replace(".", "_"))
+    if space is Space.GRADIENT or slot:
+        name = f"{slot or 'd'}_{name}"
+    return Buffer(name, _element(value, space), extents(value), space, path, offset, slot)
 
 
 def _element(value: Value, space: Space) -> str:
@@ -239,6 +244,11 @@ def _name(state: Assignment, group: Group, writes: tuple[Write, ...]) -> str:
         return "nothing"
     if all(write.fold is not None and write.buffer.space is Space.SUMS and write.buffer.offset for write in writes):
         return state.names.fresh("metrics")
+    updated = [
+        write.buffer for write in writes if write.fold is None and write.buffer.space in (Space.PARAMETER, Space.SLOT)
+    ]
+    if updated:
+        return state.names.fresh(f"{updated[0].path.replace('.', '_')}_update")
     fusion = state.plan.fusion
     scored = [g.index for f, g in fusion.fold.items() if any(b.space is Space.SUMS for b in state.bound.get(f, ()))]
     stored = [write.value for write in writes if write.fold is None] or [writes[-1].value]

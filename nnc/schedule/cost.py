@@ -76,10 +76,13 @@ def _of_product(op: Op, batch: int) -> int:
 
 
 def _of_update(kernel: Kernel) -> int:
-    """Parameters, gradients and slots, read and written once; their sizes do not depend on the batch."""
-    touched = [buffer for _, buffer in kernel.reads] + [write.buffer for write in kernel.writes]
-    flat = (Space.PARAMETER, Space.GRADIENT, Space.SLOT)
-    return sum(buffer.bytes_at(1) for buffer in touched if buffer.space in flat)
+    """Parameters, gradients and slots, read and written once; their sizes do not depend on the batch. Each counts with
+    the kernel that writes the parameter's new value, or the slot's."""
+    written = [write.buffer for write in kernel.writes if write.buffer.space in (Space.PARAMETER, Space.SLOT)]
+    total = 0
+    for buffer in written:
+        total += (3 if buffer.space is Space.PARAMETER else 2) * buffer.bytes_at(1)
+    return total
 
 
 def kernel_costs(step: StepSchedule, batch: int) -> list[Cost]:
@@ -101,8 +104,7 @@ def kernel_costs(step: StepSchedule, batch: int) -> list[Cost]:
             if value in data:
                 data.discard(value)
                 compulsory += _bytes(value, buffer, batch)
-        if kernel.kind is KernelKind.UPDATE:
-            compulsory += _of_update(kernel)
+        compulsory += _of_update(kernel)
         flops = sum(flops_of(op, batch) for op in kernel.ops)
         costs.append(Cost(flops, _moved(kernel, batch), compulsory))
     return costs
@@ -133,9 +135,9 @@ def _aligned(buffer: Buffer, batch: int) -> int:
 
 def flat_bytes(schedule: Schedule) -> int:
     """The flat buffers of a model in training: parameters, their gradients, the optimizer's slots, and states."""
-    slots = len(schedule.model.optimizer.slots) if schedule.model.optimizer else 0
-    copies = 2 + slots if schedule.train is not None else 1
-    return ITEM_SIZE["f32"] * schedule.layout.size * copies + schedule.states.size
+    copies = 2 if schedule.train is not None else 1
+    slots = sum(layout.size for layout in schedule.slots.values())
+    return ITEM_SIZE["f32"] * (schedule.layout.size * copies + slots) + schedule.states.size
 
 
 def peak_bytes(schedule: Schedule, batch: int) -> int:

@@ -307,6 +307,9 @@ def _finish(fusion: Fusion, *values: Value, after: int = FREE) -> Group:
 
 def _update(fusion: Fusion, op: Op) -> None:
     _results(fusion, before_update=True)
+    loose = [arg for arg in op.args if arg in fusion.fold and arg not in fusion.finished]
+    if loose:
+        _finish(fusion, *loose)
     group = Group(len(fusion.groups), KernelKind.UPDATE, (), None, [op])
     for result in op.results:
         fusion.home[result] = group
@@ -333,7 +336,7 @@ def _results(fusion: Fusion, before_update: bool) -> None:
     """Gives every result of the program a group that computes it. Gradients and the running sums come before the
     update, whose kernel is the step's last."""
     done = {value for values in fusion.roots.values() for value in values} | set(fusion.finished)
-    own = [value for value, _ in _bound(fusion, Role.GRADIENT, Role.OUTPUT, Role.STATE)]
+    own = [value for value, _ in _bound(fusion, Role.GRADIENT, Role.OUTPUT, Role.STATE, Role.PARAMETER, Role.SLOT)]
     for value in dict.fromkeys(own):
         ready = value in fusion.level
         if ready and value not in done and value not in fusion.fold and value not in fusion.home:

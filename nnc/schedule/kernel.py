@@ -53,7 +53,8 @@ class Space(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Buffer:
-    """Row-major storage. `path` is the parameter's or state's path; `offset` counts elements within its flat buffer."""
+    """Row-major storage. `path` is the parameter's or state's path; `offset` counts elements within its flat buffer,
+    which of an optimizer's `slot` is called like it."""
 
     name: str
     element: str
@@ -61,6 +62,7 @@ class Buffer:
     space: Space
     path: str = ""
     offset: int = 0
+    slot: str = ""
 
     def bytes_at(self, batch: int) -> int:
         return math.prod(at(size, batch) for size in self.shape) * ITEM_SIZE[self.element]
@@ -155,11 +157,11 @@ class StepSchedule:
 
 @dataclass(frozen=True, slots=True)
 class FlatLayout:
-    """Where each parameter lies in the flat buffers. From `tail` on, gradients arrive as folded partials."""
+    """Where each tensor lies in a flat buffer. At `tails` begin runs whose gradients arrive as folded partials."""
 
     offsets: dict[str, int]
     size: int
-    tail: int
+    tails: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +178,7 @@ class Accumulator:
 class Schedule:
     model: Model
     layout: FlatLayout
+    slots: dict[str, FlatLayout]
     states: FlatLayout
     accumulators: tuple[Accumulator, ...]  # in the order in which they lie
     train: StepSchedule | None

@@ -17,6 +17,7 @@ from nnc.tensor.ir import Op, Value
 from nnc.tensor.primitives import TABLE, Kind
 from nnc.tensor.program import Role
 
+_KEPT = (Role.GRADIENT, Role.OUTPUT, Role.STATE, Role.PARAMETER, Role.SLOT)
 RECOMPUTED = 8  # pointwise ops that are computed again rather than stored
 
 
@@ -41,8 +42,9 @@ class Plan:
 def run(fusion: Fusion) -> Plan:
     stored: dict[Value, Group] = {}
     for value, binding in zip(fusion.program.function.results, fusion.program.outputs, strict=True):
-        if value in fusion.home and binding.role in (Role.GRADIENT, Role.OUTPUT, Role.STATE):
-            stored[value] = fusion.home[value]
+        home = fusion.home.get(value)
+        if home is not None and home.kind is not KernelKind.UPDATE and binding.role in _KEPT:
+            stored[value] = home
     again: set[Value] = set()
     while True:
         works = {group: _collect(fusion, group, stored, again) for group in fusion.groups}

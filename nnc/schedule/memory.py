@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from nnc.schedule.hazards import LASTING, read_as_written
 from nnc.schedule.kernel import Buffer, Kernel, KernelKind, Space, Write
 from nnc.tensor.ir import Value
-from nnc.tensor.primitives import TABLE, Kind
 
 
 def order(kernels: tuple[Kernel, ...]) -> tuple[Kernel, ...]:
@@ -29,10 +29,11 @@ def order(kernels: tuple[Kernel, ...]) -> tuple[Kernel, ...]:
     for kernel in kernels:
         found = {(folds if makes.get(value) is kernel else makes).get(value) for value, _ in kernel.reads}
         waits[kernel] = {maker for maker in found if maker is not None and maker is not kernel}
-    for kernel in kernels:  # a state's new value is written only when all have read the old
+    for kernel in kernels:  # what outlives the step is written only when all have read the old
         for write in kernel.writes:
-            if write.buffer.space is Space.STATE and makes.get(write.value) is kernel:
-                old = {k for k in kernels for v, b in k.reads if b.path == write.buffer.path and v is not write.value}
+            is_last = kernel.kind is KernelKind.UPDATE or makes.get(write.value) is not kernel
+            if write.buffer.space in LASTING and not is_last:
+                old = {k for k in kernels for v, b in k.reads if b == write.buffer and v is not write.value}
                 waits[kernel] |= {reader for reader in old if reader is not kernel and kernel not in waits[reader]}
     for kernel in kernels:
         if kernel.kind is KernelKind.UPDATE or (kernel.kind is KernelKind.FINISH and kernel is _closing(kernels)):
@@ -48,10 +49,17 @@ def order(kernels: tuple[Kernel, ...]) -> tuple[Kernel, ...]:
 
 
 def _closing(kernels: tuple[Kernel, ...]) -> Kernel | None:
-    """The last finish whose numbers the update alone may read: all others can run before it."""
-    read = {value for kernel in kernels if kernel.kind is not KernelKind.UPDATE for value, _ in _whole(kernel)}
-    finishes = [kernel for kernel in kernels if kernel.kind is KernelKind.FINISH]
-    return next((k for k in reversed(finishes) if not read & {write.value for write in k.writes}), None)
+    """The last finish whose numbers the update alone may read, and which reads nothing that is written after it: all
+    others can run before it."""
+    others = [kernel for kernel in kernels if kernel.kind is not KernelKind.UPDATE]
+    read = {value for kernel in others for value, _ in _whole(kernel)}
+    renewed = {w.buffer: k for k in others for w in k.writes if w.buffer.space in LASTING}
+    for kernel in reversed(others):
+        is_last = not read & {write.value for write in kernel.writes}
+        is_free = all(renewed.get(buffer, kernel) is kernel for _, buffer in kernel.reads)
+        if kernel.kind is KernelKind.FINISH and is_last and is_free:
+            return kernel
+    return None
 
 
 def _whole(kernel: Kernel) -> list[tuple[Value, Buffer]]:
@@ -94,24 +102,10 @@ def _place_for(
         if not same or buffer in taken or value in later:
             continue
         sharing = {v for k in kernels for w in k.writes for v in [w.value] if w.buffer == buffer}
-        if sharing & later or not _read_as_written(kernel, value, write.value):
+        if sharing & later or not read_as_written(kernel, value, write.value):
             continue
         return buffer
     return None
-
-
-def _read_as_written(kernel: Kernel, read: Value, written: Value) -> bool:
-    """Whether every element of `read` is used only where the same element of `written` is made."""
-    axes = (kernel.axes or {}).get(written)
-    if axes != tuple(range(len(kernel.domain))):
-        return False
-    for op in kernel.ops:
-        if read not in op.args:
-            continue
-        pointwise = TABLE[op.primitive].kind is Kind.POINTWISE
-        if not pointwise or any(result.type.shape != read.type.shape for result in op.results):
-            return False
-    return True
 
 
 def lifetimes(kernels: tuple[Kernel, ...]) -> tuple[tuple[Buffer, int, int], ...]:

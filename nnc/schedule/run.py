@@ -6,7 +6,7 @@ In: an elaborated model with its steps' programs, simplified. Out: `Schedule`. I
 
 from __future__ import annotations
 
-from nnc.schedule import assign, fuse, layout, materialise, memory, normalise, verify
+from nnc.schedule import assign, fuse, hazards, layout, materialise, memory, normalise, verify
 from nnc.schedule.kernel import Accumulator, Schedule, Space, StepSchedule
 from nnc.tensor.program import Model, Program, Role
 
@@ -16,15 +16,18 @@ def run(model: Model, train: Program | None, evaluate: Program | None, predict: 
     train = None if train is None else normalise.run(train)
     plan = None if train is None else materialise.run(fuse.run(train))
     folded = frozenset[str]() if plan is None else _folded(plan)
-    parameters = layout.flat_layout(((p.path, p.type) for p in model.parameters), folded)
+    together = [] if train is None else layout.updated_together(train)
+    parameters = layout.flat_layout(((p.path, p.type) for p in model.parameters), folded, together)
+    slots = {} if train is None else layout.slot_layouts(train, parameters)
     states = layout.state_layout((s.path, s.type) for s in model.states)
     scored = None if evaluate is None else _plan(evaluate)
     accumulators = _accumulators(plan or scored)
-    world = assign.World(parameters, states, accumulators, model.settings.batch_size, model.settings.precision)
+    world = assign.World(parameters, slots, states, accumulators, model.settings.batch_size, model.settings.precision)
 
     return Schedule(
         model,
         parameters,
+        slots,
         states,
         accumulators,
         None if plan is None else _step("train", plan, world),
@@ -47,7 +50,7 @@ def _plan(program: Program) -> materialise.Plan:
 
 
 def _step(name: str, plan: materialise.Plan, world: assign.World) -> StepSchedule:
-    kernels, placement = assign.run(plan, world)
+    kernels, placement = hazards.run(*assign.run(plan, world), world.batch)
     ordered = memory.write_over(memory.order(kernels))
     given = set(plan.fusion.program.function.parameters)
     for kernel in ordered:

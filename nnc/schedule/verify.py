@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from nnc.schedule import folds
 from nnc.schedule.kernel import Buffer, Kernel, KernelKind, Size, Space, StepSchedule, Write
@@ -135,9 +136,9 @@ def _check_lifetimes(step: StepSchedule) -> None:
 
 
 def _check_order(kernels: tuple[Kernel, ...]) -> None:
-    """The update is last."""
-    for kernel in kernels[:-1]:
-        if kernel.kind is KernelKind.UPDATE:
+    """Updates over flat buffers come last: they may write over what any other kernel reads."""
+    for kernel, following in pairwise(kernels):
+        if kernel.kind is KernelKind.UPDATE and following.kind is not KernelKind.UPDATE:
             raise _fail(kernel, "kernels follow the update")
 
 

@@ -100,26 +100,48 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A state of the optimizer, of the shape of the parameter. `initial` is its first value everywhere."""
+    """A state of the optimizer beside each parameter that it updates. `initial` is its first value everywhere; without
+    a `type` of its own it has the parameter's."""
 
     name: str
     initial: float
     span: Span
+    type: TensorType | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """How some parameters are updated, each apart.
+
+    paths:   of the parameters; those that no gradient reaches are left alone.
+    update:  parameters (parameter, gradient, step, total if there is a summand, *slots), results (new parameter,
+             *new slots). Its shapes are those of each of its parameters, or, of a pointwise rule, the generic ().
+    summand: (parameter, gradient, step, *slots) to what `total` is the sum of, over all entries of all parameters of
+             the optimizer. Pointwise and generic.
+    result:  (parameter, step, *slots) to the weight that is used outside of training, where that is not the parameter;
+             at step 1, before anything is updated, it is.
+    """
+
+    paths: tuple[str, ...]
+    update: Function
+    slots: tuple[Slot, ...]
+    is_pointwise: bool = True
+    summand: Function | None = None
+    result: Function | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Optimizer:
-    """One parameter tensor's update.
-
-    update: parameters (parameter, gradient, step, *slots), results (new parameter, *new slots); shapes are the generic
-    () of a pointwise program, which broadcasts to any shape.
-    """
+    """One of the optimizers of a training, with a rule for each kind of parameter that it updates."""
 
     name: str
     description: str  # as written: "RMSprop(learning_rate = 1e-3)"
-    update: Function
-    slots: tuple[Slot, ...]
+    rules: tuple[Rule, ...]
     span: Span
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        return tuple(path for rule in self.rules for path in rule.paths)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +209,15 @@ class Model:
     evaluate: Program | None  # results: accumulators
     predict: Program  # results: outputs
     reports: tuple[Report, ...]
-    optimizer: Optimizer | None
+    optimizers: tuple[Optimizer, ...]  # a parameter of none of them is left alone
     settings: Settings
     train_name: str | None = None
-    frozen: frozenset[str] = frozenset()  # paths of parameters that training leaves alone
+
+    @property
+    def trained(self) -> frozenset[str]:
+        """Paths of the parameters that some optimizer updates."""
+        return frozenset(path for optimizer in self.optimizers for path in optimizer.paths)
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        return tuple(rule for optimizer in self.optimizers for rule in optimizer.rules)

@@ -1,8 +1,7 @@
 """From a model's programs to the steps that are compiled.
 
 In: a Model, its objective not yet differentiated. Out: Programs: one for the whole training step (forward, backward,
-    the
-optimizer's update of every parameter), and the simplified ones for gradients, evaluation and prediction.
+the optimizers' updates of all parameters), and the simplified ones for gradients, evaluation and prediction.
 """
 
 from __future__ import annotations
@@ -14,9 +13,9 @@ from nnc.tensor import absent
 from nnc.tensor.build import Builder
 from nnc.tensor.gradient import gradient, reached_from
 from nnc.tensor.ir import Function, Value
-from nnc.tensor.program import Binding, Model, Optimizer, Program, Role
+from nnc.tensor.program import Binding, Model, Program, Role, Rule
 from nnc.tensor.simplify import simplify
-from nnc.tensor.types import TensorType
+from nnc.tensor.update import Updates, with_results
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,27 +35,25 @@ class _Differentiated:
 def training_step(model: Model) -> Program:
     """One step of training: forward, gradients of the loss by all parameters, update.
 
-    Results: new parameters, new slots (slot by slot), gradients, then what the train program gives (accumulators,
-             states).
+    Results: new parameters and slots, rule by rule, gradients, then what the train program gives (accumulators,
+    states).
     A parameter that no gradient reaches, or that is frozen, is left alone.
 
     Raises ValueError for a model that has no loss or no optimizer.
     """
-    if model.optimizer is None:
+    if not model.optimizers:
         raise ValueError(f"{model.name} has no optimizer")
     found = _differentiated(model)
     builder = Builder.resume(found.function)
-    inputs = list(found.inputs)
-    results: list[Value] = []
-    outputs: list[Binding] = []
-    if found.parameters:
-        updated, bindings = _update(builder, model.optimizer, found, inputs)
-        results += updated
-        outputs += bindings
-    results += [*found.gradients, *found.function.results[: len(found.outputs)]]
-    outputs += [*(Binding(Role.GRADIENT, path) for _, path in found.parameters), *found.outputs]
+    pairs = zip(found.parameters, found.gradients, strict=True)
+    trained = {path: (value, gradient) for (value, path), gradient in pairs}
+    step = _bound(found.function.parameters, found.inputs, Role.STEP)
+    updates = Updates(builder, trained, list(found.inputs), step)
+    updates.run(model.optimizers)
+    results = [*updates.results, *found.gradients, *found.function.results[: len(found.outputs)]]
+    outputs = [*updates.outputs, *(Binding(Role.GRADIENT, path) for path in trained), *found.outputs]
     function = simplify(builder.finish(results), erase_stops=True)
-    return Program(function, tuple(inputs), tuple(outputs))
+    return Program(function, tuple(updates.inputs), tuple(outputs))
 
 
 def gradient_step(model: Model) -> Program:
@@ -72,8 +69,10 @@ def gradient_step(model: Model) -> Program:
     return Program(simplify(function, erase_stops=True), found.inputs, outputs)
 
 
-def forward_step(program: Program) -> Program:
-    """A program that is not differentiated (evaluate, predict), simplified."""
+def forward_step(program: Program, rules: Sequence[Rule] = ()) -> Program:
+    """A program that is not differentiated (evaluate, predict), simplified; it reads the weights that the optimizers'
+    rules have it read."""
+    program = with_results(program, rules)
     return replace(program, function=simplify(absent.run(program.function), erase_stops=True))
 
 
@@ -85,51 +84,15 @@ def _differentiated(model: Model) -> _Differentiated:
     forward = simplify(absent.run(with_loss))
     loss = forward.results[-1]
     forward = replace(forward, results=forward.results[:-1])
+    updated = model.trained if model.optimizers else {parameter.path for parameter in model.parameters}
     trained = [
         (value, binding.name)
         for value, binding in zip(forward.parameters, train.inputs, strict=True)
-        if binding.role is Role.PARAMETER and binding.name not in model.frozen
+        if binding.role is Role.PARAMETER and binding.name in updated
         if loss in reached_from(forward, [value])
     ]
     function = gradient(forward, loss, [value for value, _ in trained])
     return _Differentiated(function, train.inputs, train.outputs, tuple(trained))
-
-
-def _update(
-    builder: Builder, optimizer: Optimizer, found: _Differentiated, inputs: list[Binding]
-) -> tuple[list[Value], list[Binding]]:
-    """Appends the optimizer's update of all parameters as one `foreach`; new parameters of the function go to
-    `inputs`."""
-    parameter, gradient_, step, *slots = optimizer.update.parameters
-    # The step is the one value that all tensors share, and shared operands come last.
-    body = replace(optimizer.update, parameters=(parameter, gradient_, *slots, step))
-    states: list[Value] = []
-    state_bindings: list[Binding] = []
-    for slot in optimizer.slots:
-        for value, path in found.parameters:
-            hint = f"{value.hint}_{slot.name}"
-            states.append(builder.parameter(TensorType(value.type.element, value.type.shape), hint, slot.span))
-            state_bindings.append(Binding(Role.SLOT, slot.name, path))
-    inputs += state_bindings
-    with builder.at(optimizer.span):
-        operands = [*(value for value, _ in found.parameters), *found.gradients, *states]
-        shared = _step_number(builder, found, step.type, inputs)
-        updated = builder.ops(
-            "foreach", *operands, shared, hint="updated", body=body, count=len(found.parameters), shared=1
-        )
-    new_parameters = [Binding(Role.PARAMETER, path) for _, path in found.parameters]
-    return list(updated), [*new_parameters, *state_bindings]
-
-
-def _step_number(builder: Builder, found: _Differentiated, type: TensorType, inputs: list[Binding]) -> Value:
-    """The number of the step under way in the type that the update reads; a parameter of the program, the forward's if
-    it
-    has one."""
-    value = _bound(found.function.parameters, found.inputs, Role.STEP)
-    if value is None:
-        value = builder.parameter(TensorType("i64"), "step")
-        inputs.append(Binding(Role.STEP))
-    return value if value.type == type else builder.op("convert", value, element=type.element)
 
 
 def _bound(parameters: Sequence[Value], inputs: Sequence[Binding], role: Role) -> Value | None:

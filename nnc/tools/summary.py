@@ -144,7 +144,7 @@ def text(schedule: Schedule) -> str:
     found = [f"Model: {model.name}({ports}) -> {results}", ""]
     found += layer_table(model)
     found += ["", f"Total parameters: {parameter_count(model):,} ({size(4 * parameter_count(model))})"]
-    found += [f"Optimizer: {model.optimizer.description}", ""] if model.optimizer else [""]
+    found += [*(f"Optimizer: {each.description}" for each in model.optimizers), ""]
     found += [f"{title} at batch {batch}: {len(step.kernels)} kernels", ""]
     found += kernel_table(step, batch)
     found += ["", *_memory(schedule, batch)]

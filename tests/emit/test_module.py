@@ -11,10 +11,8 @@ import pytest
 
 from nnc import pipeline
 from nnc.emit.initial import Starts
-from nnc.emit.update import keeps_zeros
 from nnc.emit.writer import Group, call, collection, lay_out, mapping
 from nnc.tensor.build import Builder
-from nnc.tensor.ir import Function
 from nnc.tensor.types import TensorType
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -60,28 +58,6 @@ def test_no_text_of_the_user_becomes_code(program: Path, tmp_path: Path) -> None
     text = pipeline.compile(copy).text
     compiled = compile(text, str(copy), "exec")
     assert "abort" not in compiled.co_names
-
-
-def _body(make: Callable[[Builder], object]) -> Function:
-    b = Builder("update")
-    results = make(b)
-    assert isinstance(results, tuple)
-    return b.finish(list(results))
-
-
-def test_an_update_that_moves_padding_is_known() -> None:
-    def descent(b: Builder) -> object:
-        p, g = (b.parameter(TensorType("f32"), name) for name in ("parameter", "gradient"))
-        b.parameter(TensorType("f32"), "step")
-        return (b.sub(p, b.mul(g, 0.1)),)
-
-    def drift(b: Builder) -> object:
-        p, _ = (b.parameter(TensorType("f32"), name) for name in ("parameter", "gradient"))
-        step = b.parameter(TensorType("f32"), "step")
-        return (b.add(p, step),)
-
-    assert keeps_zeros(_body(descent), 1)
-    assert not keeps_zeros(_body(drift), 1)
 
 
 def test_initializers_as_text() -> None:

@@ -66,7 +66,10 @@ def placements(program: Program) -> dict[Value, Buffer]:
         if space is Space.SUMS:
             buffer = Buffer("sums", "f64", (), space, "", offset)
         else:
-            buffer = made.setdefault((space, name, path), Buffer(name, value.type.element, shape, space, path, offset))
+            slot = binding.name if space is Space.SLOT else ""
+            name = f"{slot}_{path.replace('.', '_')}" if slot else name
+            new = Buffer(name, value.type.element, shape, space, path, offset, slot)
+            buffer = made.setdefault((space, name, path), new)
         found.setdefault(value, buffer)
     return found
 
@@ -167,7 +170,7 @@ class Run:
             setattr(self.v, name, torch.zeros(size))
         for buffer in placed.values():
             if buffer.space in (Space.PARAMETER, Space.GRADIENT, Space.SLOT):
-                flat = {Space.PARAMETER: "parameter", Space.GRADIENT: "gradient"}.get(buffer.space, buffer.name)
+                flat = {Space.PARAMETER: "parameter", Space.GRADIENT: "gradient"}.get(buffer.space, buffer.slot)
                 shape = [at(n, 1) for n in buffer.shape]
                 part = getattr(self.v, flat)[buffer.offset : buffer.offset + math.prod(shape)].view(shape)
                 setattr(self.v, self._name(buffer), part)
@@ -179,8 +182,6 @@ class Run:
                 return path
             case Space.GRADIENT:
                 return f"d_{path}"
-            case Space.SLOT:
-                return f"{buffer.name}_{path}"
             case _:
                 return buffer.name
 

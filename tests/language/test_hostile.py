@@ -46,7 +46,7 @@ NET = "model Net(x: float[2]) -> y {\n    BODY\n}\n"
         NET.replace("BODY", "scan h over x with h: float = zeros {\n        h' = h\n    }\n    y = x"),
         NET + "train Net {\n}\n",
         NET + "train Net {\n    loss = Net\n    optimizer = Net\n    metrics = Net\n}\n",
-        "optimizer O() {\n    parameter' = sum(parameter)\n}\n"
+        "optimizer O() {\n    parameter' = sum(parameter, axis = 7)\n}\n"
         + NET.replace("BODY", "y = x |> Dense(2)")
         + "train Net {\n    loss = y\n    optimizer = O\n}\n",
         "layer S(x = float[..., D]) -> y {\n    state s: float[D] = zeros\n    s' = x * s\n    y = x + s\n}\n"

@@ -95,7 +95,7 @@ def test_all_kinds_of_definitions_are_imported(folder):
     model, reporter = tried(text + train, path=str(folder / "main.nn"))
     assert not reporter.all
     assert [each.path for each in model.parameters] == ["y.inner.y.dense.kernel", "y.inner.y.dense.bias"]
-    assert model.optimizer.description == "own.Plain(0.25)"
+    assert [each.description for each in model.optimizers] == ["own.Plain(0.25)"]
 
 
 def test_places_in_imported_files_are_told_from_here(folder, monkeypatch):

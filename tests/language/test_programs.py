@@ -89,7 +89,7 @@ def test_model_as_data():
     (first, second) = model.applications
     assert (first.path, first.configuration, first.span.line) == ("hidden.dense", "32, relu", 2)
     assert second.parameters == ("probs.dense.kernel", "probs.dense.bias")
-    assert model.optimizer.description == "RMSprop(learning_rate = 1e-3)"
+    assert model.optimizers[0].description == "RMSprop(learning_rate = 1e-3)"
 
 
 def test_values_are_named_and_placed_in_the_users_file():
@@ -187,7 +187,7 @@ def test_initializers_are_functions_of_the_shape():
 
 def test_a_model_without_training():
     model = model_of("model Net(x: float[4]) -> y {\n    y = x |> Dense(3)\n}\n")
-    assert (model.train, model.evaluate, model.loss, model.optimizer) == (None, None, None, None)
+    assert (model.train, model.evaluate, model.loss, model.optimizers) == (None, None, None, ())
     assert [each.path for each in model.parameters] == ["y.dense.kernel", "y.dense.bias"]
     assert model.results[0].declared == "float[3]"
 
@@ -205,4 +205,4 @@ def test_which_training_is_meant():
         "1e-3", "1e-5"
     )
     assert model_of(text).train_name == "Digits"
-    assert model_of(text, train="slowly").optimizer.description == "RMSprop(learning_rate = 1e-5)"
+    assert model_of(text, train="slowly").optimizers[0].description == "RMSprop(learning_rate = 1e-5)"

@@ -95,8 +95,7 @@ def test_optimizers(name: str, written: str, options: dict[str, object]) -> None
         "model Net(x: float[4]) -> y: float[3] {\n    y = x |> Dense(3)\n}\n"
         f"train Net {{\n    loss = y * y\n    optimizer = {written}\n}}\n"
     )
-    optimizer = model_of(text).optimizer
-    assert optimizer is not None
+    (optimizer,) = model_of(text).optimizers[0].rules
     rng = np.random.default_rng(2)
     for start, size in ((0.3, 1.0), (-2.0, 1e-6), (1.5, 1e5)):
         theirs = keras.Variable(np.array([start]), dtype="float64")

@@ -229,7 +229,7 @@ def test_optimizers(written, reference, options):
         "model Net(x: float[4]) -> y: float[3] {\n    y = x |> Dense(3)\n}\n"
         f"train Net {{\n    loss = y * y\n    optimizer = {written}\n}}\n"
     )
-    optimizer = model_of(text).optimizer
+    (optimizer,) = model_of(text).optimizers[0].rules
     rng = np.random.default_rng(2)
     slots = tuple(torch.full((), slot.initial, dtype=torch.float64) for slot in optimizer.slots)
     ours = [np.float64(rng.normal()), *(slot.numpy() for slot in slots)]
@@ -243,7 +243,7 @@ def test_optimizers(written, reference, options):
 
 def test_absent_states_take_no_slots():
     text = "model Net(x: float[4]) -> y { y = x |> Dense(3) }\ntrain Net {\n    loss = y\n    optimizer = SGD(0.1)\n}\n"
-    assert model_of(text).optimizer.slots == ()
+    assert model_of(text).rules[0].slots == ()
 
 
 # The library as a whole ----------------------------------------------------------------------------------------------

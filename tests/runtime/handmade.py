@@ -14,6 +14,7 @@ from nnc.runtime import (
     Parameter,
     Port,
     Report,
+    Slot,
     State,
     Step,
     View,
@@ -32,7 +33,7 @@ PARAMETERS = (
     Parameter("probs.dense.bias", 96, (3,), lambda random: 0.125),
 )
 SIZE = 128
-SLOTS = (("square", 0.25),)
+SLOTS = (Slot("square", 0.25, PARAMETERS),)
 STATES = (State("seen.total", 0, (1,), lambda random: 0.0),)
 
 ARENA = (

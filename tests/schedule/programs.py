@@ -79,7 +79,7 @@ def model_of(program: Program, batch: int, precision: str = "f32") -> Model:
         evaluate=None,
         predict=program,
         reports=(),
-        optimizer=None,
+        optimizers=(),
         settings=Settings(batch_size=batch, precision=precision),
     )
 

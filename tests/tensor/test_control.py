@@ -11,7 +11,7 @@ from nnc.base.source import Source, Span
 from nnc.tensor.build import Builder, infer
 from nnc.tensor.evaluate import evaluate
 from nnc.tensor.ir import Function
-from nnc.tensor.program import Binding, Model, Optimizer, Program, Role, Settings, Slot
+from nnc.tensor.program import Binding, Model, Optimizer, Program, Role, Rule, Settings, Slot
 from nnc.tensor.step import forward_step, gradient_step, training_step
 from nnc.tensor.types import TensorType, TypeMismatch
 from nnc.tensor.verify import verify
@@ -73,9 +73,10 @@ def linear_model() -> Model:
         *(Binding(Role.PARAMETER, name) for name in ("kernel", "bias", "unused")),
     )
     train = Program(builder.finish([total]), inputs, (Binding(Role.ACCUMULATOR, "loss"),))
-    optimizer = Optimizer("Momentum", "Momentum()", momentum(), (Slot("m", 0.0, SPAN),), SPAN)
+    rule = Rule(("kernel", "bias", "unused"), momentum(), (Slot("m", 0.0, SPAN),))
+    optimizer = Optimizer("Momentum", "Momentum()", (rule,), SPAN)
     return Model(
-        "Linear", "", SPAN.source, SPAN, (), (), (), (), (), (), loss, train, train, train, (), optimizer, Settings()
+        "Linear", "", SPAN.source, SPAN, (), (), (), (), (), (), loss, train, train, train, (), (optimizer,), Settings()
     )
 
 

@@ -24,7 +24,7 @@ def _key(call: BuiltinCall) -> int:
 
 def _draw(call: BuiltinCall, primitive: str, **attributes: Attribute) -> Anything:
     ctx = call.ctx
-    inside = "an optimizer" if ctx.counter is not None else "a metric" if ctx.in_metric else ""
+    inside = "an optimizer" if ctx.updating is not None else "a metric" if ctx.in_metric else ""
     if inside:
         raise ctx.fail(
             "E0525",

@@ -121,6 +121,7 @@ def product(
 ) -> Tensor:
     """`x @ y`: the last axis of x with the last but one of y (the only one of a vector), as NumPy's. Raises
     Poisoned."""
+    ctx.needs_shape()
     x, y = (
         number(ctx, value, "f32", place) if is_literal(value) and isinstance(other, Tensor) else value
         for (value, place), (other, _) in ((left, right), (right, left))

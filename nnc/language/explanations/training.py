@@ -134,6 +134,18 @@ TABLE: tuple[Explanation, ...] = (
         "    state calls = 0\n    calls' = calls + y_true\n    result = calls' * y_pred\n",
         "    state calls = 0\n    calls' = calls + y_true * y_pred\n    result = 2 * calls'\n",
     ),
+    whole(
+        "E0520",
+        "a `result` that reads the gradient",
+        "An optimizer's `result` is the weight that evaluation and prediction use. There is no gradient then: it is made of "
+        "`parameter`, of states and of `step`.",
+        "optimizer Ahead(rate = 0.1) {\n    parameter' = parameter - rate * gradient\n"
+        "    result = parameter - rate * gradient\n}\n"
+        "train Net {\n    loss = sum(y)\n    optimizer = Ahead()\n}\n",
+        "optimizer Averaged(rate = 0.1) {\n    state average = zeros\n    parameter' = parameter - rate * gradient\n"
+        "    average' = 0.9 * average + 0.1 * parameter\n    result = average'\n}\n"
+        "train Net {\n    loss = sum(y)\n    optimizer = Averaged()\n}\n",
+    ),
     _metric(
         "E0530",
         "a metric's state and what it grows by do not fit",
