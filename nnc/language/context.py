@@ -17,12 +17,13 @@ from nnc.base.diagnostic import Label, Reporter
 from nnc.base.source import Span
 from nnc.language.naming import Naming, Place
 from nnc.language.scope import Frame
+from nnc.language.updating import Constraint, NeedsShape, Updating
 from nnc.language.values import Anything, Configured, Defined, Poisoned, Tensor
 from nnc.syntax import tree
 from nnc.tensor.build import Builder
 from nnc.tensor.ir import Attribute
-from nnc.tensor.program import Application, Binding, Parameter, Slot, State
-from nnc.tensor.types import TensorType, TypeMismatch
+from nnc.tensor.program import Application, Binding, Parameter, State
+from nnc.tensor.types import TypeMismatch
 
 Mode = Literal["train", "evaluate", "predict"]
 
@@ -46,47 +47,6 @@ class Use:
     name: str
     span: Span
     in_library: bool
-
-
-@dataclass(slots=True, eq=False)
-class Held:
-    """A slot of the optimizer under way, what it is before the step, and what it becomes."""
-
-    slot: Slot
-    old: Tensor
-    new: Tensor
-
-
-class NeedsShape(Exception):
-    """An optimizer's body, written for any shape, asks for the parameter's own."""
-
-
-@dataclass(slots=True, eq=False)
-class Updating:
-    """The optimizer's rule under way.
-
-    counter:    the number of the step under way, i64; a gradient is applied every `steps` of them.
-    total:      what `global_norm` is the root of.
-    is_generic: whether the body is for any shape: what needs the parameter's own raises NeedsShape.
-    is_stored:  whether names stand for what lies between two steps: for the weight that is used outside of training.
-    """
-
-    type: TensorType
-    counter: Tensor
-    total: Tensor
-    steps: int
-    is_generic: bool
-    is_stored: bool = False
-    slots: list[Held] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Constraint:
-    """What a parameter is held to after each step: a function of the tensor, and where it is written."""
-
-    function: Anything
-    span: Span
-    frame: Frame
 
 
 @dataclass(slots=True, eq=False)

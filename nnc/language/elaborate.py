@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from nnc.base.diagnostic import Reporter
 from nnc.base.source import Span
 from nnc.language import apply as application
-from nnc.language import doubts, expressions, layers, names, rules, statements
+from nnc.language import doubts, expressions, layers, names, optimizer_body, statements
 from nnc.language.body import apply_body
 from nnc.language.choose import Choice, choose
 from nnc.language.context import Elaboration, Mode, Registry
@@ -71,7 +71,7 @@ class Elaborator(Elaboration):
         span: Span,
         frame: Frame,
     ) -> Tensor:
-        return rules.update(self, optimizer, application.given_of(tensors, named, span), span, frame)
+        return optimizer_body.update(self, optimizer, application.given_of(tensors, named, span), span, frame)
 
     def run(self, block: tree.Block, frame: Frame, hints: Mapping[str, str]) -> None:
         statements.run(self, block, frame, hints)

@@ -9,10 +9,11 @@ from __future__ import annotations
 import math
 
 from nnc.base.source import Span
-from nnc.language.context import Constraint, Elaboration
+from nnc.language.context import Elaboration
 from nnc.language.layers import put_in_place
 from nnc.language.operators import number
 from nnc.language.scope import Frame
+from nnc.language.updating import Constraint
 from nnc.language.values import Anything, Tensor, describe, is_applicable, is_number, spell
 from nnc.syntax import tree
 from nnc.tensor.ir import Function

@@ -11,10 +11,11 @@ from dataclasses import replace
 
 from nnc.base.source import Span
 from nnc.language.calls import without_quotes
-from nnc.language.context import Constraint, Elaboration, NeedsShape
+from nnc.language.context import Elaboration
 from nnc.language.rules import compile_rule
 from nnc.language.scope import Frame
 from nnc.language.suggest import nearest
+from nnc.language.updating import Constraint, NeedsShape
 from nnc.language.values import Anything, Configured, Defined, Poison, Poisoned, Record, describe
 from nnc.tensor.program import Optimizer, Rule
 from nnc.tensor.show import show

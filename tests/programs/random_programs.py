@@ -250,7 +250,7 @@ def model_of(function: Function) -> Model:
     program = Program(function, tuple(bindings), outputs)
     return Model(
         "Random", "", PLACE.source, PLACE, tuple(inputs), (), results, tuple(parameters), (), (), None, None, None,
-        program, (), None, Settings(batch_size=8),
+        program, (), (), Settings(batch_size=8),
     )  # fmt: skip
 
 
