@@ -137,8 +137,8 @@ TABLE: tuple[Explanation, ...] = (
     whole(
         "E0520",
         "a `result` that reads the gradient",
-        "An optimizer's `result` is the weight that evaluation and prediction use. There is no gradient then: it is made "
-        "of `parameter`, of states and of `step`.",
+        "An optimizer's `result` is the weight that evaluation and prediction use. There is no gradient then: it is "
+        "made of `parameter`, of states and of `step`.",
         "optimizer Ahead(rate = 0.1) {\n    parameter' = parameter - rate * gradient\n"
         "    result = parameter - rate * gradient\n}\n"
         "train Net {\n    loss = sum(y)\n    optimizer = Ahead()\n}\n",
