@@ -246,6 +246,16 @@ def host_product(hosts: Sequence[Host], sign: int = 1) -> Host:
     return Host(fill("{0} * {1}", number(known), text))
 
 
+def quotient_of_hosts(numbers: Sequence[Host], divisors: Sequence[Host]) -> tuple[Host, str]:
+    """The product of numbers over the product of others, computed by Python, and whether it is one to "mul" or to "div"
+    by. None of the divisors is 0."""
+    inverse = [Host("", 1 / each.number) for each in divisors if each.number is not None]
+    above, below = host_product([*numbers, *inverse]), host_product([each for each in divisors if each.number is None])
+    if below.number is not None:
+        return above, "mul"
+    return (below, "div") if above.number == 1 else (Host(fill("{0} / {1}", above.text, below.text)), "mul")
+
+
 def rank_of(x: Strided) -> int:
     return len(x.shape)
 

@@ -23,7 +23,7 @@ class Graph:
     def __init__(self, ops: Sequence[Op], kept: Iterable[Value], hosts: Mapping[Value, Host]) -> None:
         self.ops = list(ops)
         self.kept = frozenset(kept)
-        self.hosts = hosts
+        self.hosts = dict(hosts)
         self._uses: Counter[Value] = Counter()
         self._makers: dict[Value, Op] = {}
         self.sweep()
@@ -63,6 +63,12 @@ class Graph:
     def number(self, value: Value) -> bool | int | float | None:
         host = self.hosts.get(value)
         return None if host is None else host.number
+
+    def host(self, host: Host, like: Value) -> Value:
+        """A value that stands for a number of Python's."""
+        value = fresh(replace(like.type, shape=(), batched=False), like, "number")
+        self.hosts[value] = host
+        return value
 
     def source(self, value: Value) -> Value:
         """`value` before reshapes, repeats and stops: its numbers are the same, each as often as it is."""

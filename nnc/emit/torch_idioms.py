@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
+from nnc.emit import torch_factors
 from nnc.emit.torch_graph import Graph, fresh, made
 from nnc.emit.torch_update import recognise_moments
 from nnc.tensor.ir import Op, Value
@@ -26,6 +27,7 @@ def recognise(graph: Graph) -> None:
     for op in list(graph.ops):
         if op.primitive == "exp" and graph.maker(op.result) is op:
             _softmax(graph, op)
+    torch_factors.run(graph)
     for primitive, idioms in _TABLE.items():
         for idiom in idioms:
             for op in list(graph.ops):
