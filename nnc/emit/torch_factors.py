@@ -130,11 +130,12 @@ def _scaled(total: Value, each: _Sum) -> list[Op]:
 
 @dataclass(slots=True)
 class _Product:
-    """The factors of a product: numbers, numbers that it is divided by, and tensors."""
+    """The factors of a product: numbers, numbers that it is divided by, tensors; and its ops."""
 
     numbers: list[Host]
     divisors: list[Host]
     tensors: list[Value]
+    ops: list[Op]
 
 
 def _regrouped(graph: Graph, op: Op) -> list[Op] | None:
@@ -142,7 +143,7 @@ def _regrouped(graph: Graph, op: Op) -> list[Op] | None:
     result = op.result
     if result.type.element not in _FLOATS or _is_within_product(graph, result):
         return None
-    found = _Product([], [], [])
+    found = _Product([], [], [], [])
     _flatten(graph, op, found)
     groups: dict[tuple[Shape, bool], list[Value]] = {}
     for tensor in found.tensors:
@@ -151,11 +152,13 @@ def _regrouped(graph: Graph, op: Op) -> list[Op] | None:
         return None
     if any(host.number == 0 for host in found.divisors):
         return None
-    numbers = len(found.numbers) + len(found.divisors)
-    small = len(found.tensors) - len(groups[result.type.shape, result.type.batched])
-    if numbers < 2 and small + numbers < 2:
-        return None
-    return _rebuilt(graph, op, found, sorted(groups.values(), key=lambda group: _size(group[0].type)))
+    new = _rebuilt(graph, op, found, sorted(groups.values(), key=lambda group: _size(group[0].type)))
+    return new if _cost(new, result.type) < _cost(found.ops, result.type) else None
+
+
+def _cost(ops: Sequence[Op], type: TensorType) -> tuple[int, int]:
+    """How many calls make tensors as large as `type`, and how many there are."""
+    return sum(_size(op.result.type) == _size(type) for op in ops), len(ops)
 
 
 def _size(type: TensorType) -> tuple[bool, int]:
@@ -177,6 +180,7 @@ def _flatten(graph: Graph, op: Op, found: _Product) -> None:
             found.tensors.append(op.result)
             return
         found.divisors.append(graph.hosts[right])
+    found.ops.append(op)
     for arg in op.args if op.primitive == "mul" else (left,):
         if arg in graph.hosts:
             found.numbers.append(graph.hosts[arg])

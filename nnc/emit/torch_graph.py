@@ -45,6 +45,11 @@ class Graph:
         self.kept |= frozenset(values)
         self.sweep()
 
+    def release(self, values: Iterable[Value]) -> None:
+        """Values that need not be there at the end after all."""
+        self.kept -= frozenset(values)
+        self.sweep()
+
     def maker(self, value: Value, *primitives: str) -> Op | None:
         """The op of this kernel that makes `value`, where it is one of `primitives` (any, without)."""
         op = self._makers.get(value)

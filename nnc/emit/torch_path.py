@@ -82,6 +82,7 @@ def lower(step: StepSchedule, *, size: int | None = None, precision: str = "f32"
     calls: list[str] = []
     works = [_work(found, world) for found in expanded]
     _share(works, namespace)
+    _release(works)
     for index, (kernel, work) in enumerate(zip(step.kernels, works, strict=True)):
         statements = _statements(work, precision)
         if statements:
@@ -193,6 +194,19 @@ def _share(works: Sequence[_Work], namespace: Namespace) -> None:
         works[maker].writes.append((value, storage))
         for work in works[maker + 1 :]:
             work.reads.setdefault(value, storage)
+
+
+def _release(works: Sequence[_Work]) -> None:
+    """What tiles leave for later kernels, and none of these reads here, is not kept."""
+    needed = [{*work.graph.kept, *(arg for op in work.graph.ops for arg in op.args)} for work in works]
+    for place, work in enumerate(works):
+        others = set().union(*needed[:place], *needed[place + 1 :])
+        arena = {value for value, storage in work.writes if storage.buffer is not None}
+        elsewhere = {value for value, storage in work.writes if storage.buffer is None}
+        idle = arena - others - elsewhere - {*work.sums.needed}
+        work.writes = [(value, storage) for value, storage in work.writes if value not in idle]
+        work.graph.release(idle)
+        recognise(work.graph)
 
 
 def _statements(work: _Work, precision: str) -> list[Statement]:
