@@ -22,9 +22,10 @@ from nnc.base.diagnostic import Diagnostic, Explanation, Reporter
 from nnc.base.names import Names
 from nnc.base.source import Source
 from nnc.language import errors as language_errors
-from nnc.language.elaborate import Plain, elaborate
+from nnc.language.elaborate import Plain, elaborate, review
 from nnc.schedule.kernel import Schedule
 from nnc.syntax import errors as syntax_errors
+from nnc.syntax import tree
 from nnc.syntax.format import format_module
 from nnc.syntax.parse import parse
 from nnc.tensor.program import Model
@@ -71,10 +72,19 @@ def _model(source: Source, options: Options, reporter: Reporter) -> Model | None
 
 
 def check(source: Source, options: Options | None = None) -> tuple[Diagnostic, ...]:
-    """All that is to be said of a program, errors and warnings, sorted by place."""
-    reporter = Reporter()
-    _model(source, options or Options(), reporter)
+    """All that is to be said of a program, errors and warnings, sorted by place. A file of definitions without a model
+    is one too."""
+    reporter, options = Reporter(), options or Options()
+    module = parse(source, reporter)
+    if options == Options() and module.items and not _has_model(module):
+        review(module, reporter)
+    else:
+        elaborate(module, reporter, model=options.model, train=options.train, settings=options.settings)
     return reporter.diagnostics
+
+
+def _has_model(module: tree.Module) -> bool:
+    return any(isinstance(item, tree.Definition) and item.kind == "model" for item in module.items)
 
 
 def formatted(source: Source) -> str:

@@ -78,3 +78,37 @@ def test_every_code_is_explained_once() -> None:
         assert explanation.code == code
         assert explanation.title
         assert explanation.explanation
+
+
+PARTS = """const WIDTH = NUMBER
+layer Wide(units: int)(x: float[D]) -> y {
+    y = x |> Dense(units * WIDTH)
+}
+layer Fixed(units = 4)(x: float[3]) -> y: float[SIZE] {
+    y = x |> Dense(units)
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("number", "size", "expected"), [("2", "4", []), ("1 / 0", "4", ["E0413"]), ("nothing", "5", ["E0301", "E0205"])]
+)
+def test_a_file_without_a_model_is_checked(number: str, size: str, expected: list[str]) -> None:
+    source = Source("parts.nn", PARTS.replace("NUMBER", number).replace("SIZE", size))
+    assert [each.code for each in pipeline.check(source)] == expected
+
+
+def test_a_training_without_its_model_is_an_error() -> None:
+    assert [
+        each.code for each in pipeline.check(Source("parts.nn", "train Net { loss = 0.0\noptimizer = Adam }\n"))
+    ] == ["E0504"]
+    assert [each.code for each in pipeline.check(Source("none.nn", "# nothing\n"))] == ["E0415"]
+
+
+@pytest.mark.parametrize("length", [40, 66, 70, 74, 75, 76, 77, 78, 79, 80, 84, 90, 6000])
+def test_a_module_of_any_documentation_is_written_again(length: int, tmp_path: Path) -> None:
+    path = tmp_path / "long.nn"
+    title = "## " + ("words " * length)[:length].strip() + "\n"
+    path.write_text(title + "model M(x: float[4]) -> y {\n    y = x * 2\n}\n", encoding="utf-8")
+    pipeline.build(path)
+    assert "Compiled by nnc" in pipeline.build(path)[1].read_text(encoding="utf-8")

@@ -29,7 +29,9 @@ def docstring(schedule: Schedule, functions: Functions) -> list[str]:
     model = schedule.model
     title = (model.documentation.strip().split("\n") or [""])[0] or "a model"
     name = describe.file_name(model.source.path)
-    lines = [*wrapped(f'"""{model.name}: {_safe(title)} Compiled by nnc {__version__} from {name}.'), ""]
+    opening, origin = f'"""{model.name}: {_safe(title)}', f"Compiled by nnc {__version__} from {name}."
+    one = f"{opening} {origin}"
+    lines = [*([*wrapped(opening), origin] if len(wrapped(one)) > 1 else [one]), ""]
     lines += _parameters(schedule)
     step = functions.steps.get("train") or functions.steps["predict"]
     batch = model.settings.batch_size

@@ -113,6 +113,8 @@ def check_kind(ctx: Elaboration, defined: Defined, param: tree.Param, argument: 
     wanted = _wanted(param)
     if wanted is None or _is_kind(wanted, argument.value):
         return
+    if argument.value is None and isinstance(param.default, tree.NoneLiteral):
+        return  # what it is where nothing is given
     value = argument.value
     help = None
     if wanted in ("function", "layer") and isinstance(value, str) and value.isidentifier():

@@ -42,7 +42,7 @@ def choose(
     trains = [item for item in home.module.items if isinstance(item, tree.Train)]
     if home.module.damaged and not models:
         return None
-    if not _models_exist(home, reporter, models, trains):
+    if not models_exist(home, reporter, models):
         return None
     chosen = _training(reporter, trains, model, train, start)
     if train is not None and chosen is None:
@@ -62,12 +62,10 @@ def choose(
     return None if found is None else Choice(definition, chosen, found)
 
 
-def _models_exist(
-    home: FileScope, reporter: Reporter, models: Mapping[str, tree.Definition], trains: Sequence[tree.Train]
-) -> bool:
+def models_exist(home: FileScope, reporter: Reporter, models: Mapping[str, tree.Definition]) -> bool:
     """Whether each `train` block names a model."""
     good = True
-    for each in trains:
+    for each in (item for item in home.module.items if isinstance(item, tree.Train)):
         if each.model.text not in models:
             good = False
             if each.model.text not in home.lost:

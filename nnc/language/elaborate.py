@@ -15,7 +15,7 @@ from nnc.base.source import Span
 from nnc.language import apply as application
 from nnc.language import doubts, expressions, layers, names, optimizer_body, statements
 from nnc.language.body import apply_body
-from nnc.language.choose import Choice, choose
+from nnc.language.choose import Choice, choose, models_exist
 from nnc.language.context import Elaboration, Mode, Registry
 from nnc.language.files import FileScope, file_scope
 from nnc.language.hints import renamed
@@ -108,6 +108,34 @@ def elaborate(
         return None
     assert result is not None or module.damaged, "what failed must have been reported"
     return result
+
+
+def review(module: tree.Module, reporter: Reporter) -> None:
+    """Looks for mistakes in a file that is there to be imported, and so has no model: its names, its constants, and
+    the layers whose sizes are all written. Errors go to `reporter`."""
+    home = file_scope(module)
+    with _deep_recursion():
+        resolve_imports(home, reporter)
+        names.check(home, reporter)
+        models_exist(home, reporter, {})
+        for item in module.items:
+            try:
+                _reviewed(home, reporter, item)
+            except RecursionError:
+                reporter.error("E0216", "the program is nested too deeply", item.span, help="break it into named parts")
+            except Poisoned:
+                pass  # reported, or of sizes that only a use tells
+
+
+def _reviewed(home: FileScope, reporter: Reporter, item: tree.Item) -> None:
+    if isinstance(item, tree.Const):
+        expressions.in_file(Elaborator(reporter, "predict", Builder("constants"), Registry()), home, item.name.text)
+    elif isinstance(item, tree.Definition) and item.kind == "layer" and _has_defaults(item):
+        _Run(home, reporter, Choice(item, None, {}), Registry(), "predict").go()
+
+
+def _has_defaults(definition: tree.Definition) -> bool:
+    return all(param.default is not None for param in definition.signature.configuration)
 
 
 @contextmanager

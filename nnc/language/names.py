@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields
 
 from nnc.base.diagnostic import Label, Reporter
 from nnc.base.source import Span
-from nnc.language import library, twice
+from nnc.language import library, required, twice
 from nnc.language.builtins import BUILTINS, CONSTANTS, PENDING
 from nnc.language.files import FileScope
 from nnc.language.settings import NAMES as SETTINGS
@@ -320,9 +320,11 @@ def _train(home: FileScope, reporter: Reporter, item: tree.Train) -> None:
         if result.name is not None:
             body.locals[result.name.text] = _Local(result.span, "")
     body.run(item.body, "setting")
+    misspelt: set[str] = set()
     for name, local in body.locals.items():
         if local.what == "setting" and name not in SETTINGS and not local.is_used and not name.startswith("_"):
             near = nearest(name, SETTINGS)
+            misspelt |= {near} if near else set()
             reporter.error(
                 "E0501",
                 f"there is no setting `{name}`, and nothing uses it as a variable",
@@ -333,3 +335,5 @@ def _train(home: FileScope, reporter: Reporter, item: tree.Train) -> None:
             reporter.warning(
                 "W0302", f"the target `{name}` of `{body.name}` is never used", local.span, help="remove it"
             )
+    if not home.module.damaged:
+        required.check(item, misspelt, reporter)

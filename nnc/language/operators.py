@@ -61,8 +61,33 @@ def binary(ctx: Elaboration, operator: str, left: Operand, right: Operand, span:
             f"{spell(x.type)} {operator} {spell(y.type)}",
             help="make numbers of them: float(x)",
         )
+    if operator in ("//", "%") and x.type.is_integer:
+        return _divided(ctx, operator, (x, left[1]), (y, right[1]), b, span, hint)
     primitive = ARITHMETIC.get(operator) or COMPARISON[operator]
     return pointwise(ctx, primitive, doing(operator), [(x, left[1]), (y, right[1])], span, hint)
+
+
+def _divided(
+    ctx: Elaboration,
+    operator: str,
+    left: tuple[Tensor, Span],
+    right: tuple[Tensor, Span],
+    divisor: Anything,
+    span: Span,
+    hint: str,
+) -> Tensor:
+    """Integers divided, or what is left over: 0 by 0. A divisor that is written is known not to be 0. Raises
+    Poisoned."""
+    primitive, (y, place) = ARITHMETIC[operator], right
+    if not isinstance(divisor, Tensor):
+        if 0 in _flat(ctx, divisor, place)[1]:
+            raise ctx.fail("E0413", "this has no value: division by zero", span)
+        return pointwise(ctx, primitive, doing(operator), [left, right], span, hint)
+    zero, one = (ctx.constant(number, y.type.element, span) for number in (0, 1))
+    is_zero = ctx.op("eq", [y, zero], span, hint="is_zero")
+    divided = (ctx.op("where", [is_zero, one, y], span, hint=y.hint), place)
+    found = pointwise(ctx, primitive, doing(operator), [left, divided], span, hint)
+    return pointwise(ctx, "where", doing(operator), [(is_zero, place), (zero, span), (found, span)], span, hint)
 
 
 def _fold(ctx: Elaboration, operator: str, a: Anything, b: Anything, span: Span) -> Anything:

@@ -65,7 +65,6 @@ def train_block(ctx: Elaboration, node: tree.Train, frame: Frame, weight: Tensor
     for name, statement in sorted(settings.items(), key=lambda item: _ORDER.get(item[0], 1)):
         found.spans[name] = statement.value.span
         _guarded(ctx, partial(_setting, ctx, name, statement, frame, found, weight))
-    _check_present(ctx, node, settings)
     return found
 
 
@@ -87,27 +86,6 @@ def _guarded(ctx: Elaboration, action: Callable[[], None]) -> None:
         action()
     except Poisoned:
         ctx.failed = True
-
-
-def _check_present(ctx: Elaboration, node: tree.Train, settings: dict[str, tree.Assign]) -> None:
-    place = node.model.span
-    if LOSS not in settings:
-        ctx.fail(
-            "E0502", "this training has no loss", place, "`loss = ...` is missing in this block", help=_loss_help(node)
-        )
-    if OPTIMIZER not in settings:
-        ctx.fail(
-            "E0503",
-            "this training has no optimizer",
-            place,
-            "`optimizer = ...` is missing in this block",
-            help="add one: optimizer = Adam(learning_rate = 1e-3)",
-        )
-
-
-def _loss_help(node: tree.Train) -> str:
-    target = next((each.name.text for each in node.body.statements if isinstance(each, tree.TargetStmt)), "target")
-    return f"add one of prediction and target: loss = mean_squared_error(prediction, {target})"
 
 
 def _setting(ctx: Elaboration, name: str, node: tree.Assign, frame: Frame, found: Training, weight: Tensor) -> None:

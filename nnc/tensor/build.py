@@ -78,6 +78,10 @@ class Builder(Expressions):
         self._ops.append(Op(primitive, args, tuple(sorted(call.attributes.items())), results, body, self._span))
         return results
 
+    def maker(self, value: Value) -> Op | None:
+        """The op that gives a value; None for a parameter."""
+        return next((op for op in reversed(self._ops) if value in op.results), None)
+
     @property
     def mark(self) -> int:
         """The place behind the last op, for `taken`."""

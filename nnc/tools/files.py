@@ -22,7 +22,7 @@ NOT_TEXT = "E0002"
 
 # Modules that a generated one imports, or that those import: a file of that name beside it would hide them.
 _IMPORTED = frozenset({"torch", "triton", "numpy", "nnc", "safetensors", "rich"}) | sys.stdlib_module_names
-_WRITTEN_BY_NNC = re.compile(r"[Cc]ompiled by nnc\b")
+_WRITTEN_BY_NNC = re.compile(r'\A"""(?:(?!""").)*?\bCompiled\s+by\s+nnc\b', re.DOTALL)
 
 EXPLANATIONS = (
     Explanation(
@@ -123,7 +123,7 @@ def rewrite(path: str | Path, text: str) -> None:
 
 def _is_ours(path: Path) -> bool:
     with open(path, "rb") as file:
-        start = file.read(4096).decode("utf-8", "replace")
+        start = file.read(READ_AT_MOST).decode("utf-8", "replace")
     return not start.strip() or _WRITTEN_BY_NNC.search(start) is not None
 
 

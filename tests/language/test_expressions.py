@@ -192,3 +192,39 @@ def test_unification(signature, shapes, expected):
     first, second = shapes
     text = f"fn f{signature} = sum(a) + sum(b)\nmodel Net(p: float{first}, q: float{second}) -> y {{ y = f(p, q) }}\n"
     assert codes(text) == expected
+
+
+def looked_up(expression: str) -> str:
+    inputs = "x: float[4], n: i32, k: index(4), wide: index(9), table: float[4, 2]"
+    return f"model Net({inputs}) -> y {{\n    y = {expression}\n    _ = [x, n, k, wide, table]\n}}\n"
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("pick(x, n)", ["E0206"]),
+        ("gather(x, n)", ["E0206"]),
+        ("gather(table, n)", ["E0206"]),
+        ("one_hot(n, 4)", ["E0206"]),
+        ("pick(x, n + k)", ["E0206"]),
+        ("pick(x, -k)", ["E0206"]),
+        ("pick(x, n % 5)", ["E0206"]),
+        ("pick(x, clip(n, -1, 3))", ["E0206"]),
+        ("pick(x, minimum(maximum(n, 0), n))", ["E0206"]),
+        ("pick(x, minimum(n, 3))", ["E0206"]),
+        ("pick(x, wide)", ["E0206"]),
+        ("pick(x, clip(n, 0, 3))", []),
+        ("pick(x, minimum(maximum(n, 0), 3))", []),
+        ("pick(x, minimum(wide, k))", []),
+        ("gather(table, n % 4)", []),
+        ("gather(table, [n % 3, clip(n, 0, 2)][0])", []),
+        ("one_hot(clip(k - 1, 0, 3), 4)", []),
+        ("gather(table, reshape(n % 4, [1, 1]))", []),
+        ("n // 0", ["E0413"]),
+        ("n % 0", ["E0413"]),
+        ("reshape(n, [1]) // [1, 0]", ["E0413"]),
+        ("clip(n, 3, 0)", ["E0207"]),
+    ],
+)
+def test_what_names_an_entry_is_known_to_be_in_range(expression, expected):
+    assert [code for code in codes(looked_up(expression)) if code[0] == "E"] == expected

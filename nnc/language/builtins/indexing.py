@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from nnc.language.builtins.call import BuiltinCall
+from nnc.language.context import Elaboration
 from nnc.language.operators import called, origin, origins
 from nnc.language.values import REQUIRED, Anything, Builtin, Tensor, spell
+from nnc.tensor.types import BatchLength
+
+# primitives that give nothing but what is among their operands
+KEEPING = ("broadcast", "concat", "repeat", "reshape", "reverse", "slice", "stack", "transpose")
 
 
 def _index(call: BuiltinCall, place: int, choices: int, of: str) -> Tensor:
@@ -19,7 +24,9 @@ def _index(call: BuiltinCall, place: int, choices: int, of: str) -> Tensor:
             help="declare it as index(n)",
         )
     bound = index.type.bound
-    if bound is not None and bound != choices:
+    if bound is None and not isinstance(choices, BatchLength):
+        _check_reach(call, index, choices, of)
+    elif bound is not None and bound != choices:
         label = call.ctx.named.get(index)
         raise call.ctx.fail(
             "E0206",
@@ -30,6 +37,47 @@ def _index(call: BuiltinCall, place: int, choices: int, of: str) -> Tensor:
             help=f"end with {bound} outputs, or declare index({choices})",
         )
     return index
+
+
+def _check_reach(call: BuiltinCall, index: Tensor, choices: int, of: str) -> None:
+    """Raises Poisoned where an integer of no declared range is not kept below `choices` by what makes it."""
+    reach = _reach(call.ctx, index)
+    if reach is None or reach > choices:
+        found = "has no known range" if reach is None else f"reaches {reach - 1}"
+        raise call.fail(
+            f"{of} has {choices} entries, and {called(call.ctx, index)} {found}",
+            code="E0206",
+            others=origin(call.ctx, index),
+            help=f"declare it as index({choices}), or keep it within: clip(x, 0, {choices - 1}), or x % {choices}",
+        )
+
+
+def _reach(ctx: Elaboration, value: Tensor) -> int | None:
+    """How many values an integer has at most, from 0 on; None where the op that makes it does not tell."""
+    if value.type.bound is not None:
+        return value.type.bound
+    maker = ctx.builder.maker(value)
+    if maker is None:
+        return None
+    if maker.primitive == "constant":
+        number = maker["value"]
+        return int(number) + 1 if isinstance(number, int | float) and number >= 0 else None
+    reaches = [_reach(ctx, arg) for arg in maker.args]
+    known = [each for each in reaches if each is not None]
+    if maker.primitive == "minimum":
+        return min(known, default=None) if all(_is_natural(ctx, arg) for arg in maker.args) else None
+    if maker.primitive == "mod":
+        return None if reaches[1] is None else max(reaches[1] - 1, 1)
+    if maker.primitive in KEEPING or (maker.primitive == "convert" and maker.args[0].type.is_integer):
+        return max(known) if len(known) == len(reaches) else None
+    return None
+
+
+def _is_natural(ctx: Elaboration, value: Tensor) -> bool:
+    """Whether a value is known not to be negative: it has a reach, or is the maximum of something and such a one."""
+    maker = ctx.builder.maker(value)
+    raised = maker.args if maker is not None and maker.primitive == "maximum" else ()
+    return any(_reach(ctx, each) is not None for each in (value, *raised))
 
 
 def _check_known(call: BuiltinCall, value: Anything, choices: int, of: str) -> None:
@@ -54,7 +102,21 @@ def _gather(call: BuiltinCall) -> Anything:
     if table.type.rank == 0:
         raise call.fail("there is no axis to gather from", others=origin(call.ctx, table))
     index = _index(call, 1, table.type.shape[0], f"the first axis of {spell(table.type)}")
-    return call.op("gather", [table, index])
+    return _gather_within(call, table, index) if table.type.batched else call.op("gather", [table, index])
+
+
+def _gather_within(call: BuiltinCall, table: Tensor, index: Tensor) -> Tensor:
+    """Entries of a table that each sample has of its own: picked along the table's first axis, made its last."""
+    rank, (choices, *rest), places = table.type.rank, table.type.shape, index.type.shape
+    if rank > 1:
+        table = call.op("transpose", [table], last=False, permutation=(*range(1, rank), 0))
+    if places:
+        table = call.op("reshape", [table], last=False, shape=(*(1 for _ in places), *rest, choices))
+        table = call.op("broadcast", [table], last=False, shape=(*places, *rest, choices), batched=True)
+    if rest:
+        index = call.op("reshape", [index], last=False, shape=(*places, *(1 for _ in rest)))
+        index = call.op("broadcast", [index], last=False, shape=(*places, *rest), batched=index.type.batched)
+    return call.op("pick", [table, index])
 
 
 def _one_hot(call: BuiltinCall) -> Anything:

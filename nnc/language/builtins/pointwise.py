@@ -69,8 +69,12 @@ def _branch(call: BuiltinCall, place: int, other: Anything, element: str) -> Ten
 
 def _clip(call: BuiltinCall) -> Anything:
     x, low, high = call.args
-    if isinstance(low, Tensor) or isinstance(high, Tensor):
-        inner = [(call.tensor(0), call.span), (call.tensor(1, call.tensor(0).type.element), call.span)]
+    if is_number(low) and is_number(high) and low > high:
+        raise call.fail(f"its bounds are {low} and {high}, and the low one comes first")
+    counts = isinstance(x, Tensor) and x.type.is_integer
+    if isinstance(low, Tensor) or isinstance(high, Tensor) or counts:
+        first = counted(call.ctx, call.tensor(0), call.span)
+        inner = [(first, call.span), (call.tensor(1, first.type.element), call.span)]
         raised = pointwise(call.ctx, "maximum", "clip", inner, call.span)
         outer = [(raised, call.span), (call.tensor(2, raised.type.element), call.span)]
         return pointwise(call.ctx, "minimum", "clip", outer, call.span, call.hint)
@@ -78,7 +82,7 @@ def _clip(call: BuiltinCall) -> Anything:
         return _folded(call, lambda a, b, c: min(max(a, b), c), call.args)
     if not isinstance(low, int | float) or not isinstance(high, int | float):
         raise call.fail("its bounds are numbers", code="E0404")
-    return call.op("clip", [counted(call.ctx, x, call.span)], low=low, high=high)
+    return call.op("clip", [x], low=low, high=high)
 
 
 def _stop_gradient(call: BuiltinCall) -> Anything:

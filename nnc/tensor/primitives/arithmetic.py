@@ -113,10 +113,7 @@ def _clipped(call: Call) -> TensorType:
     low, high = call.number("low"), call.number("high")
     if low > high:
         raise TypeMismatch(f"`clip` expects low <= high, found {low} and {high}")
-    type = numbers(call)
-    if not type.is_float and not (float(low).is_integer() and float(high).is_integer()):
-        raise TypeMismatch(f"`clip` of {call.types[0]} expects integers for its bounds, found {low} and {high}")
-    return type
+    return floats(call)
 
 
 def _convert(b: Expressions, op: Op, g: Value) -> Sequence[Value | None]:
