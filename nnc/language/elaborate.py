@@ -7,16 +7,17 @@ evaluation and prediction are elaborated one after the other; names and paramete
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from nnc.base.diagnostic import Reporter
 from nnc.base.source import Span
 from nnc.language import apply as application
-from nnc.language import doubts, expressions, layers, names, optimizer_body, statements
+from nnc.language import doubts, expressions, names
 from nnc.language.body import apply_body
 from nnc.language.choose import Choice, choose, models_exist
-from nnc.language.context import Elaboration, Mode, Registry
+from nnc.language.context import Mode, Registry
+from nnc.language.evaluator import Elaborator
 from nnc.language.files import FileScope, file_scope
 from nnc.language.hints import renamed
 from nnc.language.imports import resolve_imports
@@ -33,48 +34,6 @@ from nnc.tensor.types import TensorType
 
 Plain = int | float | bool | str | None
 RECURSION = 20_000  # Python's own frames: 200 applications within one another, each of deeply nested expressions
-
-
-class Elaborator(Elaboration):
-    """Binds the mutual recursion of the files of this folder."""
-
-    __slots__ = ()
-
-    def evaluate(self, node: tree.Expression, frame: Frame, hint: str = "") -> Anything:
-        return expressions.evaluate(self, node, frame, hint)
-
-    def apply(
-        self,
-        target: Anything,
-        tensors: Sequence[Anything],
-        named: Mapping[str, Anything],
-        span: Span,
-        frame: Frame,
-        hint: str = "",
-    ) -> Anything:
-        return application.apply(self, target, tensors, named, span, frame, hint)
-
-    def configured(self, target: Defined, span: Span, frame: Frame) -> Configured:
-        return application.configured(self, target, (), span, frame)
-
-    def copied(self, value: Anything, changes: Mapping[str, Anything], span: Span, frame: Frame) -> Anything:
-        return layers.copied(self, value, changes, span, frame)
-
-    def fixed(self, value: Anything, span: Span) -> Anything:
-        return layers.fixed(self, value, span)
-
-    def update(
-        self,
-        optimizer: Configured,
-        tensors: Sequence[Anything],
-        named: Mapping[str, Anything],
-        span: Span,
-        frame: Frame,
-    ) -> Tensor:
-        return optimizer_body.update(self, optimizer, application.given_of(tensors, named, span), span, frame)
-
-    def run(self, block: tree.Block, frame: Frame, hints: Mapping[str, str]) -> None:
-        statements.run(self, block, frame, hints)
 
 
 def elaborate(
