@@ -260,6 +260,11 @@ def test_entries_are_found_by_name_and_documented(name):
     assert stem.replace("_", "") == snake_case(name).replace("_", "")
 
 
+def test_lines_fit_a_screen():
+    long = [path.name for path in library.FOLDER.glob("*/*.nn") if max(map(len, path.read_text().splitlines())) > 120]
+    assert not long
+
+
 def test_what_is_not_there_is_not_found():
     assert library.find("Dence") is None
     assert library.find("dense") is None

@@ -6,10 +6,19 @@ import pytest
 
 from nnc.language import library
 from nnc.language.builtins import BUILTINS
+from nnc.syntax import tree
 from nnc.tools import documentation
 
 # What Keras and its papers have no formula for: parts that other entries are made of.
 PARTS = "functions"
+# Their arguments are those of the paper's formula that the text names.
+UPDATES = ("optimizers", "schedules")
+
+
+def _kind(name: str) -> str:
+    scope = library.find(name)
+    assert scope is not None
+    return scope.source.path.split("/")[-2]
 
 
 @pytest.mark.parametrize("name", library.names())
@@ -25,6 +34,16 @@ def test_every_entry_is_documented(name: str) -> None:
     assert paragraphs[-1].endswith(".")
     if f"/{PARTS}/" not in path:
         assert re.search(r"\b[Kk]eras\.", text), "it says which entry of Keras it is"
+
+
+@pytest.mark.parametrize("name", [name for name in library.names() if _kind(name) not in UPDATES])
+def test_every_argument_is_explained(name: str) -> None:
+    scope = library.find(name)
+    assert scope is not None
+    definition = scope.items[name]
+    assert isinstance(definition, tree.Definition | tree.FunctionDef)
+    words = set(re.findall(r"\w+", definition.documentation))
+    assert {param.name.text for param in definition.signature.configuration} - words == set()
 
 
 def test_every_configuration_is_in_the_signature() -> None:
