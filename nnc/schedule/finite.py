@@ -10,7 +10,7 @@ import math
 from enum import IntEnum
 
 from nnc.schedule.index import Variable
-from nnc.schedule.region import Apply, Constant, Inside, Node, Reduce
+from nnc.schedule.region import Accumulator, Apply, Constant, Inside, Node, Reduce
 from nnc.tensor.primitives import TABLE
 
 
@@ -52,6 +52,8 @@ def _found(node: Node, beyond: Variable, known: dict[Node, Range]) -> Range:
     if beyond not in node.dims:
         return Range.POSITIVE  # a real lane beside holds the same, and has what is wrong with it
     match node:
+        case Accumulator(poles=poles) if beyond in poles:
+            return Range.ANY
         case Reduce(arg=arg) if arg is not None:
             return _range(arg, beyond, known)
         case Apply(form="tl.where({0}, {1}, {2})", args=(Inside(padding=padding), then, _)) if padding:
@@ -59,7 +61,7 @@ def _found(node: Node, beyond: Variable, known: dict[Node, Range]) -> Range:
         case Apply(form=form, args=args):
             return _applied(_NAMES.get(form, ""), [_range(arg, beyond, known) for arg in args])
         case _:
-            return Range.FINITE  # loads, sums of products, places
+            return Range.FINITE  # loads, products of what is finite, places
 
 
 def _applied(name: str, args: list[Range]) -> Range:

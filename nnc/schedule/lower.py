@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from nnc.schedule import folds, reductions
+from nnc.schedule.finite import is_finite
 from nnc.schedule.index import Index, Looked, Variable, add, constant, flatten, unflatten, variable
 from nnc.schedule.kernel import Extent, Kernel, KernelKind, Size, Space, Write
 from nnc.schedule.lowering import Coordinates, Lowering
@@ -124,6 +125,8 @@ def _operands(lowering: Lowering, product: Product) -> tuple[Node, Node]:
     for v, node in ((lowering.variables["rows"], left), (lowering.variables["columns"], right)):
         if node.fills.get(v) == 0.0:
             lowering.beyond_product[v] = 0.0
+        elif not is_finite(node, v):
+            lowering.product_poles.add(v)
     return left, right
 
 

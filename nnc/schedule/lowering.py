@@ -56,6 +56,7 @@ class Lowering:
     reduced: dict[tuple[str, Node, tuple[Variable, ...]], Node] = field(default_factory=dict)
     runtime: dict[str, Node] = field(default_factory=dict)
     beyond_product: Fills = field(default_factory=dict)  # what the product is beyond its rows and columns
+    product_poles: set[Variable] = field(default_factory=set)  # beyond whose end it may be no number
 
     # --------------------------------------------------------------------------------------- what the run time knows
 
@@ -128,7 +129,7 @@ class Lowering:
 
     def _accumulator(self, value: Value) -> Node:
         rows, columns = self.variables["rows"], self.variables["columns"]
-        return Accumulator((rows, columns), readable(value), "f32", self.beyond_product)
+        return Accumulator((rows, columns), readable(value), "f32", self.beyond_product, frozenset(self.product_poles))
 
     # ------------------------------------------------------------------------------------------------------ loads
 

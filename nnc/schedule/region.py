@@ -81,7 +81,9 @@ class Constant(Node):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Accumulator(Node):
-    """What the product template leaves for its epilogue."""
+    """What the product template leaves for its epilogue. poles: the variables beyond whose end it may be no number."""
+
+    poles: frozenset[Variable] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

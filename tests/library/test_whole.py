@@ -80,8 +80,16 @@ PROGRAMS: dict[str, tuple[str, str, str, str]] = {
         NUMBERS,
         "cosine_similarity(y, t)",
     ),
+    "bounded": (
+        "x: float[6]",
+        "(x |> SpectralNormalization(Dense(6, tanh), 2) |> Reshape([2, 3]), "
+        "x |> Dense(6, activity_regularizer = l1(1e-2)) |> Reshape([3, 2])) |> Dot([1, 0], true) |> Flatten "
+        "|> Dense(3, kernel_regularizer = l2(0.1))",
+        NUMBERS,
+        "mean_squared_error(y, t)",
+    ),
 }
-INTERPRETED = "activations", "classes", "tokens", "slices", "ordered", "moved"
+INTERPRETED = "activations", "classes", "tokens", "slices", "ordered", "moved", "bounded"
 LARGEST = "fn largest(both: list) = both[0]\n"
 
 
@@ -124,6 +132,7 @@ def check(name: str, backend: str) -> None:
         cls: Any = imported(compile(path).text, f"library_{name}_{backend}")
     model = cls(device="cpu", seed=3, backend=backend)
     weights = {path: view.cpu().numpy().copy() for path, view in model.parameters.items()}
+    weights |= {path: view.cpu().numpy().copy() for path, view in model.states.items()}
     wanted = computed(text, {"x": x, "t": t} | weights)
     inputs = x if name == "tokens" else x.astype(np.float32)
     target = t if t.dtype.kind == "i" else t.astype(np.float32)

@@ -222,6 +222,17 @@ def test_zero_times_what_is_infinite_beyond_the_end() -> None:
     compare(made.program())
 
 
+def test_products_of_what_is_infinite_beyond_the_end() -> None:
+    """A product's rows and columns beyond the end are then no numbers, and zero times them is no zero."""
+    made = Build()
+    x, y, w, b = made.parameter(F(5), "x"), made.parameter(F(3), "y"), made.parameter(f(5, 3), "w"), made.b
+    poles = b.op("rsqrt", b.op("abs", y))
+    made.give(b.sum(b.mul(b.op("einsum", x, poles, spec="Bk,Bn->kn"), w)))
+    made.give(b.sum(b.mul(b.op("einsum", poles, x, spec="Bn,Bk->nk"), b.op("transpose", w, permutation=(1, 0)))))
+    made.give(b.sum(b.mul(b.op("einsum", poles, w, spec="Bn,kn->Bk"), x), (0,), batch=True))
+    compare(made.program())
+
+
 def test_extremes_beyond_the_end_are_no_operands() -> None:
     """What a maximum leaves in lanes beyond the end (minus infinity) is neither summed nor multiplied."""
     made = Build()
