@@ -64,7 +64,7 @@ def _taken_apart(graph: Graph, op: Op) -> _Sum | None:
         is_alike = leaf in graph.hosts or _is_alike(leaf.type, op)
         (factors if is_alike else core).append(leaf)
     whole = any((leaf.type.shape, leaf.type.batched) == (x.type.shape, x.type.batched) for leaf in core)
-    return _Sum(op, tuple(sorted(core, key=id)), tuple(factors)) if whole else None
+    return _Sum(op, tuple(core), tuple(factors)) if whole else None
 
 
 def _leaves(graph: Graph, value: Value) -> list[Value]:
