@@ -106,9 +106,9 @@ OTHERS: dict[str, dict[str, Answer]] = {
     "optimizers": {
         **dict(_each("later", "with updates that look at a whole tensor", "Adafactor Lamb Muon ScheduleFreeAdamW")),
         "LossScaleOptimizer": Answer("later", 'with `precision = "f16"`'),
-        "MultiOptimizer": Answer("later", "with several optimizers in one training"),
+        "MultiOptimizer": Answer("yes", "a record of optimizers by part: `{ trunk: SGD(0.1), rest: Adam }`"),
         "Optimizer": Answer("yes", "a definition: `optimizer Step(rate = 0.1) { ... }`"),
-        "OptimizerMap": Answer("later", "with several optimizers in one training"),
+        "OptimizerMap": Answer("yes", "a record of optimizers by part: `{ trunk: SGD(0.1), rest: Adam }`"),
     },
     "schedules": {
         **dict(

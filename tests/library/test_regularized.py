@@ -1,14 +1,19 @@
-"""What layers add to the loss, beside Keras's, and SpectralNormalization in training, beside torch's, in float64."""
+"""What layers add to the loss and hold their parameters to, beside Keras's, in float64; and SpectralNormalization in
+training, beside torch's."""
+
+from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 import torch
 
+from nnc.pipeline import compile
 from nnc.tensor.evaluate import evaluate
 from nnc.tensor.program import Program, Role
 from nnc.tensor.step import gradient_step
 from tests.language.programs import codes, model_of
+from tests.programs.harness import imported
 
 layers, D, OURS, THEIRS = keras.layers, {"dtype": "float64"}, "l1_l2(0.02, 0.3)", keras.regularizers.L1L2(0.02, 0.3)
 BATCH = 5
@@ -116,6 +121,54 @@ def test_what_a_layer_adds_to_the_loss(name: str) -> None:
             np.testing.assert_allclose(found[path], slope.numpy(), rtol=1e-5, atol=1e-7, err_msg=path)
             checked += 1
     assert checked
+
+
+CONSTRAINED = """model Net(x: index(7)[3]) -> y: float[3] {
+    e = Embedding(7, 4, embeddings_constraint = max_norm(0.02))
+    p = PReLU(alpha_constraint = non_neg)
+    l = LayerNormalization(beta_constraint = non_neg, gamma_constraint = max_norm(0.5))
+    g = GroupNormalization(2, beta_constraint = non_neg, gamma_constraint = max_norm(0.6))
+    b = BatchNormalization(beta_constraint = non_neg, gamma_constraint = max_norm(0.7))
+    d = EinsumDense("ab,bc->ac", [3, 4], bias_axes = "c", kernel_constraint = unit_norm, bias_constraint = non_neg)
+    r = Dense(2, kernel_constraint = min_max_norm(0.1, 0.4), bias_constraint = non_neg)
+    n = ReversibleEmbedding(3, 6, embeddings_constraint = unit_norm)
+    y = x |> e |> p |> l |> g |> b |> d |> r |> Flatten |> n
+}
+
+train Net {
+    target t: float[3]
+    loss = mean_squared_error(y, t)
+    optimizer = SGD(0.1)
+}
+"""
+HELD = {
+    "e.embeddings": keras.constraints.MaxNorm(0.02),
+    "p.alpha": keras.constraints.NonNeg(),
+    "l.gamma": keras.constraints.MaxNorm(0.5),
+    "g.gamma": keras.constraints.MaxNorm(0.6),
+    "b.gamma": keras.constraints.MaxNorm(0.7),
+    "d.kernel": keras.constraints.UnitNorm(),
+    "r.kernel": keras.constraints.MinMaxNorm(0.1, 0.4),
+    "n.embeddings": keras.constraints.UnitNorm(),
+    **dict.fromkeys(("l.beta", "g.beta", "b.beta", "d.bias", "r.bias"), keras.constraints.NonNeg()),
+}
+
+
+@pytest.mark.filterwarnings("ignore:.*__array__:DeprecationWarning")  # of Keras's own doings
+def test_what_layers_hold_their_parameters_to(tmp_path: Path) -> None:
+    path = tmp_path / "net.nn"
+    path.write_text(CONSTRAINED, encoding="utf-8")
+    model = imported(compile(path).text, "constrained")(device="cpu", seed=5)
+    assert set(HELD) == set(model.parameters)
+    rng = np.random.default_rng(7)
+    for _ in range(2):
+        x, t = rng.integers(0, 7, (9, 3)), rng.normal(size=(9, 3)).astype("f4")
+        before = {name: view.numpy().copy() for name, view in model.parameters.items()}
+        gradients = model.gradients(x, t)
+        model.train_on_batch(x, t)
+        for name, constraint in HELD.items():
+            wanted = constraint(torch.tensor(before[name] - 0.1 * gradients[name])).numpy()
+            np.testing.assert_allclose(model.parameters[name].numpy(), wanted, rtol=1e-5, atol=1e-6, err_msg=name)
 
 
 @pytest.mark.parametrize("iterations", [1, 3])
