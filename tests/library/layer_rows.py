@@ -120,7 +120,13 @@ LAYERS: dict[str, list[Row]] = {
             lambda a, mode=mode: layers.Discretization([-1.5, 0.0, 0.75, 30.0], output_mode=mode)(a),
             (f"float{shape}",),
         )
-        for mode, shape in (("int", "[3, 7]"), ("one_hot", "[3, 2]"), ("multi_hot", "[7]"), ("count", "[7]"))
+        for mode, shape in (
+            ("int", "[3, 7]"),
+            ("one_hot", "[3, 2]"),
+            ("one_hot", "[1]"),
+            ("multi_hot", "[7]"),
+            ("count", "[7]"),
+        )
     ],
     "Dot": [
         layer("(a, b) |> Dot(0)", lambda: layers.Dot(1, **D), "float[7]", "float[7]"),
@@ -170,6 +176,8 @@ LAYERS: dict[str, list[Row]] = {
     "Softmax": [
         layer("a |> Softmax", lambda: layers.Softmax(**D), "float[3, 7]"),
         layer("a |> Softmax(axis = 0)", lambda: layers.Softmax(1, **D), "float[3, 7]"),
+        layer("a |> Softmax([0, 1])", lambda: layers.Softmax((1, 2), **D), "float[3, 2]"),
+        Row("(a, b) |> Softmax", lambda a, b: layers.Softmax(**D)(a, b), ("float[3, 7]", "bool[3, 7]")),
     ],
     "PReLU": [
         layer("a |> PReLU", lambda: layers.PReLU(**D), "float[3, 7]"),
@@ -250,7 +258,21 @@ LAYERS: dict[str, list[Row]] = {
         Row(
             'a |> CategoryEncoding(5, "one_hot")',
             lambda a: keras.layers.CategoryEncoding(5, "one_hot")(a),
-            ("index(5)",),
+            (type,),
         )
+        for type in ("index(5)", "index(5)[1]", "index(5)[3]", "index(5)[2, 1]")
+    ]
+    + [
+        Row(
+            'CategoryEncoding(5, "count")(a, b)',
+            lambda a, b: layers.CategoryEncoding(5, "count")(a, count_weights=b),
+            ("index(5)[3]", "float[3]"),
+        )
+    ],
+    "encoded": [
+        Row('encoded("count")(a)', lambda a: a.sum(-2), ("float[3, 7]",)),
+        Row('encoded("multi_hot")(a)', lambda a: a.amax(-2), ("float[2, 3, 7]",)),
+        Row('encoded("one_hot")(a)', lambda a: a[:, :, 0], ("float[2, 1, 7]",)),
+        Row('encoded("count")(a)', lambda a: a, ("float[7]",)),
     ],
 }
