@@ -19,11 +19,12 @@ from nnc.emit.reports import result
 from nnc.emit.tidy import wrapped
 from nnc.emit.writer import WIDTH, Group, call, collection, lay_out, mapping
 from nnc.schedule.kernel import Schedule
+from nnc.tensor.program import Role
 
 # All that a module may take from the runtime; it imports what its text names.
 _RUNTIME = (
     *("BATCH", "Accumulator", "Buffer", "Draw", "Launch", "Model", "Parameter", "Place", "Port", "Report", "Slot"),
-    *("State", "Step", "View", "cdiv", "half", "moment_step_", "tiles", "tl", "triton"),
+    *("State", "Step", "View", "Weight", "cdiv", "half", "moment_step_", "tiles", "tl", "triton"),
 )
 # Strings and comments, whose words are no names.
 _PROSE = re.compile(r'"""[\s\S]*?"""|"(?:\\.|[^"\\\n])*"|#[^\n]*')
@@ -167,9 +168,10 @@ def _class(schedule: Schedule) -> list[str]:
     reports = [tables.report(row, result(row)) for row in model.reports]
     attributes = {
         "source": collection([tables.quoted(describe.file_name(model.source.path)), tables.quoted(digest)]),
-        "inputs": tables.ports(model.inputs),
-        "targets": tables.ports(model.targets),
-        "results": tables.ports(model.results),
+        "inputs": tables.ports(Role.INPUT, model.inputs, schedule.attributes),
+        "targets": tables.ports(Role.TARGET, model.targets, schedule.attributes),
+        **({"weights": tables.weights(model.weights, schedule.attributes)} if model.weights else {}),
+        "results": tables.ports(Role.OUTPUT, model.results, schedule.attributes),
         "parameters_table, size, slots": "PARAMETERS, SIZE, SLOTS",
         "states_table": "STATES" if model.states else "()",
         "accumulators": collection([tables.accumulator(row) for row in schedule.accumulators]),

@@ -12,7 +12,8 @@ from nnc.emit.torch_draws import TorchDraw
 from nnc.emit.torch_text import TorchView
 from nnc.emit.writer import Group, Item, call, collection, lay_out
 from nnc.schedule.kernel import Accumulator, Buffer, Extent, FlatLayout, Schedule
-from nnc.tensor.program import Parameter, Port, Report, State
+from nnc.schedule.naming import Attributes
+from nnc.tensor.program import Parameter, Port, Report, Role, State, WeightPort
 from nnc.tensor.types import TensorType
 
 
@@ -96,11 +97,26 @@ def _draw(row: TorchDraw) -> Group:
     )
 
 
-def ports(rows: Sequence[Port]) -> Group:
-    return collection([_port(row) for row in rows])
+def ports(role: Role, rows: Sequence[Port], attributes: Attributes) -> Group:
+    return collection([_port(row, attributes[role, row.name]) for row in rows])
 
 
-def _port(row: Port) -> Group:
+def weights(rows: Sequence[WeightPort], attributes: Attributes) -> Group:
+    """The weights of a loss's terms, each with the targets that the term reads."""
+    return collection(
+        [
+            call(
+                "Weight",
+                quoted(row.term),
+                quoted(attributes[Role.WEIGHT, row.name]),
+                collection([quoted(name) for name in row.targets]),
+            )
+            for row in rows
+        ]
+    )
+
+
+def _port(row: Port, attribute: str) -> Group:
     element = "i64" if row.type.bound is not None else row.type.element
     place = f"{file_name(row.span.source.path)}:{row.span.line}"
     return call(
@@ -111,6 +127,7 @@ def _port(row: Port) -> Group:
         repr(row.type.bound),
         quoted(row.declared),
         quoted(place),
+        *([quoted(attribute)] if attribute != row.name else []),
     )
 
 

@@ -31,7 +31,7 @@ from nnc.emit.torch_sums import Sums
 from nnc.emit.torch_tensor import Host, Operand, Storage, Strided, extents, whole
 from nnc.emit.torch_text import Namespace, TorchFunction, TorchView, write_function
 from nnc.schedule.kernel import Buffer, Kernel, Space, StepSchedule
-from nnc.schedule.naming import readable
+from nnc.schedule.naming import RUNTIME_NAMES, readable
 from nnc.tensor.ir import Op, Value
 from nnc.tensor.program import Role
 
@@ -96,9 +96,8 @@ def lower(step: StepSchedule, *, size: int | None = None, precision: str = "f32"
 
 def _taken(step: StepSchedule) -> list[str]:
     """Attributes of the namespace that scratch and views must leave alone."""
-    fixed = ["parameter", "gradient", "state", "sums", "count", "step", "weight", "order", "control", "batch"]
     bound = [attribute(binding.name) for binding in (*step.program.inputs, *step.program.outputs)]
-    return [*fixed, *bound, *(buffer.name for buffer in step.placement.values())]
+    return [*RUNTIME_NAMES, *bound, *(buffer.name for buffer in step.placement.values())]
 
 
 def _gather_numbers(expanded: Sequence[Expanded], kernels: Sequence[Kernel], world: World) -> None:

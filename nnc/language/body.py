@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nnc.base.source import Span
-from nnc.language import fold
+from nnc.language import fold, weighing
 from nnc.language.context import Elaboration
 from nnc.language.initialize import initial_value
 from nnc.language.naming import Place
@@ -47,10 +47,11 @@ def apply_body(
     if defined.kind == "metric":
         outer, ctx.in_metric = ctx.in_metric, True
         try:
-            result = _given(_run(ctx, definition, frame, unifier, hint))
+            with weighing.weighing(ctx, list(tensors.values())):
+                result = _given(_run(ctx, definition, frame, unifier, hint))
+                return fold.applied(ctx, defined.name, result, frame, span)
         finally:
             ctx.in_metric = outer
-        return fold.applied(ctx, defined.name, result, frame, span)
     if not makes_layer:
         return _given(_run(ctx, definition, frame, unifier, hint))
     ctx.applications.append([])

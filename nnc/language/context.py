@@ -22,7 +22,7 @@ from nnc.language.values import Anything, Configured, Defined, Poisoned, Tensor
 from nnc.syntax import tree
 from nnc.tensor.build import Builder
 from nnc.tensor.ir import Attribute
-from nnc.tensor.program import Application, Binding, Parameter, State
+from nnc.tensor.program import Application, Binding, Parameter, State, WeightPort
 from nnc.tensor.types import TypeMismatch
 
 Mode = Literal["train", "evaluate", "predict"]
@@ -60,6 +60,14 @@ class Registry:
     sealed: bool = False  # later programs make no parameters of their own
 
 
+@dataclass(frozen=True, slots=True)
+class Weighing:
+    """The weights of a term of the loss, and what the runtime must know of them."""
+
+    port: WeightPort
+    value: Tensor
+
+
 @dataclass(slots=True, eq=False)
 class Elaboration(ABC):
     """One program under construction.
@@ -69,7 +77,7 @@ class Elaboration(ABC):
     states:       the states met so far, by path, as the body that runs next reads them; `renewed`: those that changed.
     penalties:    what is added to the loss; `penalised` are the places of those that count once.
     applications: the children of the application under way, innermost list last.
-    origins:      what a value depends on: "input", "target", and "prediction" for what is trained.
+    origins:      what a value depends on: "input", "target", "target NAME", and "prediction" for what is trained.
     outputs:      the results of the model.
     updating:     the optimizer under way.
     named:        what a variable of a user's file holds, with its name.
@@ -98,6 +106,7 @@ class Elaboration(ABC):
     weight: Tensor | None = None  # of each sample, in a training
     slices: list[Tensor] = field(default_factory=list)  # of the comprehensions over tensors under way
     batch_length: int | None = None  # how many samples a batch holds at most, where there is a training
+    weighings: list[Weighing] = field(default_factory=list)  # the weights of the loss's terms, where it is a record
     is_fixed: bool = False  # within `stop_gradient(layer)`
     in_metric: bool = False
     stream: str = ""

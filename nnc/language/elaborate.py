@@ -29,7 +29,7 @@ from nnc.language.training import Training, batch_length, train_block
 from nnc.language.values import Anything, Configured, Defined, Poison, Poisoned, Results, Tensor, describe
 from nnc.syntax import tree
 from nnc.tensor.build import Builder
-from nnc.tensor.program import RUNTIME_NAMES, Binding, Model, Port, Program, Role
+from nnc.tensor.program import PLAIN_WEIGHT, Binding, Model, Port, Program, Role
 from nnc.tensor.types import TensorType
 
 Plain = int | float | bool | str | None
@@ -133,17 +133,16 @@ class _Run:
             (),
         )
         self._inputs(layer)
-        weight = None
         if self.choice.train is not None and self.ctx.mode != "predict":
             self.ctx.batch_length = batch_length(self.ctx, self.choice.train, self.frame)
             self._targets(self.choice.train)
-            weight = self.ctx.weight = self._parameter(
-                Role.WEIGHT, "weight", TensorType("f32", (), True), self.choice.train.model.span
+            self.ctx.weight = self._parameter(
+                Role.WEIGHT, PLAIN_WEIGHT, TensorType("f32", (), True), self.choice.train.model.span
             )
         self._model(layer)
-        if self.choice.train is not None and weight is not None:
+        if self.choice.train is not None and self.ctx.weight is not None:
             self.frame.bind(self.choice.model.name.text, layer, self.choice.model.name.span)
-            self.training = train_block(self.ctx, self.choice.train, self.frame, weight)
+            self.training = train_block(self.ctx, self.choice.train, self.frame)
 
     def _parameter(self, role: Role, name: str, type: TensorType, span: Span) -> Tensor:
         self.ctx.bindings.append(Binding(role, name))
@@ -151,23 +150,11 @@ class _Run:
 
     def _port(self, role: Role, name: tree.Name, written: tree.TypeExpr, frame: Frame) -> Port:
         type = declared(self.ctx, frame, written, batched=True)
-        self._refuse_taken(name)
         value = self._parameter(role, name.text, type, name.span)
         self.ctx.named[value] = name.text
-        self.ctx.origins[value] = frozenset((role.value,))
+        self.ctx.origins[value] = frozenset((role.value, f"{role.value} {name.text}"))
         self.frame.bind(name.text, value, name.span)
         return Port(name.text, type, " ".join(written.span.text.split()), name.span)
-
-    def _refuse_taken(self, name: tree.Name) -> None:
-        if name.text in RUNTIME_NAMES:
-            self.ctx.reporter.error(
-                "E0310",
-                f"`{name.text}` is the step's own name for something else",
-                name.span,
-                help=f"call it another name, such as `{name.text}s`"
-                if name.text[-1] != "s"
-                else "call it another name",
-            )
 
     def _inputs(self, layer: Configured) -> None:
         for name, value in application.configure(self.ctx, layer).items():
@@ -231,7 +218,6 @@ class _Run:
         for result, each in zip(declared_results, values, strict=True):
             if not isinstance(each, Tensor) or result.name is None:
                 raise self.ctx.fail("E0205", f"a model's result is a tensor, and this is {describe(each)}", result.span)
-            self._refuse_taken(result.name)
             written = " ".join(result.type.span.text.split()) if result.type is not None else str(each.type)
             self.results.append(Port(result.name.text, each.type, written, result.name.span))
             self.outputs[result.name.text] = each
@@ -309,4 +295,5 @@ def _assemble(home: FileScope, choice: Choice, registry: Registry, runs: Mapping
         optimizers=training.optimizers if training is not None else (),
         settings=settings_of(training.values, training.spans) if training is not None else settings_of({}, {}),
         train_name=choice.train_name,
+        weights=tuple(each.port for each in first.ctx.weighings),
     )

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from nnc.base.source import Span
+from nnc.language import weighing
 from nnc.language.context import Elaboration
 from nnc.language.fold import result_function
 from nnc.language.naming import Place
@@ -32,11 +33,11 @@ from nnc.language.values import (
     spell,
 )
 from nnc.syntax import tree
-from nnc.tensor.program import Optimizer, Report, Settings
+from nnc.tensor.program import PLAIN_WEIGHT, Optimizer, Report, Settings
 
 _ORDER = {LOSS: 0, OPTIMIZER: 2}  # metrics add no penalty; an optimizer may name all parameters
-COUNT, WEIGHT_SUM = "count", "weight"
-TAKEN = (LOSS, COUNT, WEIGHT_SUM)
+COUNT = "count"
+TAKEN = (LOSS, COUNT, PLAIN_WEIGHT)
 
 
 @dataclass(slots=True)
@@ -52,7 +53,7 @@ class Training:
     optimizers: tuple[Optimizer, ...] = ()
 
 
-def train_block(ctx: Elaboration, node: tree.Train, frame: Frame, weight: Tensor) -> Training:
+def train_block(ctx: Elaboration, node: tree.Train, frame: Frame) -> Training:
     """Elaborates the block; what fails is reported, and the rest is tried all the same."""
     found = Training()
     settings: dict[str, tree.Assign] = {}
@@ -64,7 +65,7 @@ def train_block(ctx: Elaboration, node: tree.Train, frame: Frame, weight: Tensor
             _guarded(ctx, partial(run, ctx, tree.Block((statement,), statement.span), frame, {}))
     for name, statement in sorted(settings.items(), key=lambda item: _ORDER.get(item[0], 1)):
         found.spans[name] = statement.value.span
-        _guarded(ctx, partial(_setting, ctx, name, statement, frame, found, weight))
+        _guarded(ctx, partial(_setting, ctx, name, statement, frame, found))
     return found
 
 
@@ -88,7 +89,7 @@ def _guarded(ctx: Elaboration, action: Callable[[], None]) -> None:
         ctx.failed = True
 
 
-def _setting(ctx: Elaboration, name: str, node: tree.Assign, frame: Frame, found: Training, weight: Tensor) -> None:
+def _setting(ctx: Elaboration, name: str, node: tree.Assign, frame: Frame, found: Training) -> None:
     span = node.value.span
     if name in PENDING:
         raise ctx.unsupported(f"the setting `{name}` is", node.names[0].span)
@@ -96,18 +97,16 @@ def _setting(ctx: Elaboration, name: str, node: tree.Assign, frame: Frame, found
         return
     frame.place = Place((name,))
     states, renewed = dict(ctx.states), set(ctx.renewed)
-    if name == METRICS:
-        found.accumulators[WEIGHT_SUM] = ctx.op("sum", [weight], span, {"axes": (), "batch": True}, "weight_sum")
     value = ctx.evaluate(node.value, frame, name)
     if name == OPTIMIZER:
         written = " ".join(span.text.split())
         steps = found.values.get(ACCUMULATION)
         found.optimizers = trained_by(ctx, value, span, frame, written, steps if isinstance(steps, int) else 1)
     elif name == LOSS:
-        _loss(ctx, value, span, found, weight)
+        _loss(ctx, value, span, found)
     elif name == METRICS:
         ctx.states, ctx.renewed = states, renewed  # a metric changes none
-        _metrics(ctx, value, span, found, weight)
+        _metrics(ctx, value, span, found)
     else:
         setting = PLAIN[name]
         if not setting.accepts(value):
@@ -118,7 +117,7 @@ def _setting(ctx: Elaboration, name: str, node: tree.Assign, frame: Frame, found
 # Loss ---------------------------------------------------------------------------------------------------------------
 
 
-def _loss(ctx: Elaboration, value: Anything, span: Span, found: Training, weight: Tensor) -> None:
+def _loss(ctx: Elaboration, value: Anything, span: Span, found: Training) -> None:
     terms = value.entries if isinstance(value, Record) else {"": value}
     places = value.spans if isinstance(value, Record) else {"": span}
     if not terms:
@@ -128,7 +127,7 @@ def _loss(ctx: Elaboration, value: Anything, span: Span, found: Training, weight
     poisoned = False
     for name, term in terms.items():
         try:
-            total, mean = _term(ctx, term, places[name], weight, count)
+            total, mean = _term(ctx, name, term, places[name], count)
         except Poisoned:
             poisoned = True
             continue
@@ -162,13 +161,13 @@ def _added(ctx: Elaboration, values: Sequence[Tensor], span: Span, hint: str) ->
     return total
 
 
-def _term(ctx: Elaboration, value: Anything, span: Span, weight: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
+def _term(ctx: Elaboration, name: str, value: Anything, span: Span, count: Tensor) -> tuple[Tensor, Tensor]:
     """A term's weighted sum over the batch, and its mean. A common value counts as it stands."""
     value = _numbers(ctx, value, span, LOSS, "E0507")
     if not value.type.batched:
         mean = _entries(ctx, value, span)
         return ctx.op("mul", [mean, count], span, hint="loss_sum"), mean
-    total = _weighted(ctx, value, weight, span, "loss_sum")
+    total = _weighted(ctx, value, weighing.for_term(ctx, name, value, span), span, "loss_sum")
     return total, ctx.op("div", [total, count], span, hint=LOSS)
 
 
@@ -217,7 +216,7 @@ def _weighted(ctx: Elaboration, value: Tensor, weight: Tensor, span: Span, hint:
 # Metrics ------------------------------------------------------------------------------------------------------------
 
 
-def _metrics(ctx: Elaboration, value: Anything, span: Span, found: Training, weight: Tensor) -> None:
+def _metrics(ctx: Elaboration, value: Anything, span: Span, found: Training) -> None:
     if not isinstance(value, Record):
         raise ctx.fail(
             "E0510",
@@ -226,31 +225,35 @@ def _metrics(ctx: Elaboration, value: Anything, span: Span, found: Training, wei
             help="name each of them: metrics = { accuracy: accuracy(prediction, target) }",
         )
     _count(ctx, found, span)
+    taken = (*TAKEN, *(each.port.name for each in ctx.weighings))
     poisoned = False
     for name, metric in value.entries.items():
         place = value.spans[name]
         try:
-            if name in TAKEN or name.endswith(f"_{LOSS}") or name in found.accumulators:
+            if name in taken or name.endswith(f"_{LOSS}") or name in found.accumulators:
                 raise ctx.fail("E0511", f"a metric cannot be called `{name}`", place, help="choose another name")
             if isinstance(metric, Folded):
                 _folded(ctx, name, metric, place, found)
             else:
-                _averaged(ctx, name, _numbers(ctx, metric, place, "metric", "E0510"), place, found, weight)
+                _averaged(ctx, name, _numbers(ctx, metric, place, "metric", "E0510"), place, found)
         except Poisoned:
             poisoned = True
     if poisoned:
         raise Poisoned
 
 
-def _averaged(ctx: Elaboration, name: str, value: Tensor, span: Span, found: Training, weight: Tensor) -> None:
+def _averaged(ctx: Elaboration, name: str, value: Tensor, span: Span, found: Training) -> None:
     """A metric that is averaged as a loss is."""
+    over, weight = weighing.for_metric(ctx, [value])
+    if over not in found.accumulators:
+        found.accumulators[over] = ctx.op("sum", [weight], span, {"axes": (), "batch": True}, f"{over}_sum")
     if value.type.batched:
         found.accumulators[name] = _weighted(ctx, value, weight, span, f"{name}_sum")
     else:
         mean = _entries(ctx, value, span)
-        total = found.accumulators[WEIGHT_SUM]
+        total = found.accumulators[over]
         found.accumulators[name] = ctx.op("mul", [mean, total], span, hint=f"{name}_sum")
-    found.reports.append(Report(name, name, WEIGHT_SUM))
+    found.reports.append(Report(name, name, over))
 
 
 def _folded(ctx: Elaboration, name: str, metric: Folded, span: Span, found: Training) -> None:

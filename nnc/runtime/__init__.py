@@ -21,6 +21,7 @@ from nnc.runtime.declarations import (
     State,
     Step,
     View,
+    Weight,
     cdiv,
     tiles,
 )
@@ -56,6 +57,7 @@ __all__ = [
     "Step",
     "UsageError",
     "View",
+    "Weight",
     "cdiv",
     "half",
     "load_data",

@@ -7,9 +7,9 @@ import numpy as np
 import torch
 
 from nnc.runtime.data import Data, arrays_of, same_length
-from nnc.runtime.declarations import Port
+from nnc.runtime.declarations import Port, Weight
 from nnc.runtime.errors import DataError, UsageError
-from nnc.runtime.weights import weight_of
+from nnc.runtime.weights import PLAIN, sample_weights, unread, with_classes
 
 
 def whole(name: str, value: Any, least: int) -> int:
@@ -36,18 +36,23 @@ def data_of(
     y: Any,
     sample_weight: Any = None,
     class_weight: Any = None,
+    terms: Sequence[Weight] = (),
 ) -> Data:
-    """Inputs, targets and weights, checked together. `x` may be a dict that holds the targets too."""
+    """Inputs, targets and weights, checked together. `x` may be a dict that holds the targets too; `terms` are those of
+    a loss that is a record."""
     if isinstance(x, Mapping) and y is None:
         names = {port.name for port in targets} & x.keys()
         if names:
             x, y = {k: v for k, v in x.items() if k not in names}, {name: x[name] for name in names}
     arrays = arrays_of(x, inputs, "x")
-    if targets or y is not None:
-        arrays |= arrays_of(y, targets, "y")
     samples = same_length(arrays)
-    weight = weight_of(arrays, samples, targets, sample_weight, class_weight)
-    return Data(arrays, weight, samples)
+    given = sample_weights(sample_weight, samples, terms)
+    if targets or y is not None:
+        arrays |= arrays_of(y, targets, "y", unread(given, targets, terms))
+    same_length(arrays)
+    weights = with_classes(given, class_weight, arrays, targets, terms)
+    plain = weights.pop(PLAIN)
+    return Data(arrays, plain, samples, weights)
 
 
 def inputs_of(inputs: Sequence[Port], x: Any) -> Data:
@@ -57,7 +62,7 @@ def inputs_of(inputs: Sequence[Port], x: Any) -> Data:
     return Data(arrays, torch.ones(samples), samples)
 
 
-def validation_of(inputs: Sequence[Port], targets: Sequence[Port], given: Any) -> Data:
+def validation_of(inputs: Sequence[Port], targets: Sequence[Port], given: Any, terms: Sequence[Weight] = ()) -> Data:
     """`validation_data`: (x, y), (x, y, sample_weight), a dict by name, or x alone where there are no targets."""
     if isinstance(given, Mapping):
         parts: tuple[Any, ...] = (given, None)
@@ -69,7 +74,8 @@ def validation_of(inputs: Sequence[Port], targets: Sequence[Port], given: Any) -
         what = f"{len(given)} parts" if isinstance(given, tuple | list) else f"a {type(given).__name__}"
         raise UsageError(f"validation_data is {what}; it takes (x, y) or (x, y, sample_weight)")
     try:
-        return data_of(inputs, targets, *parts)
+        x, y, *weight = parts
+        return data_of(inputs, targets, x, y, weight[0] if weight else None, terms=terms)
     except DataError as error:
         raise DataError(f"validation_data: {error}") from error
 

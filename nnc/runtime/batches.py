@@ -39,6 +39,16 @@ class Setting:
     device: torch.device
     guards: Guards | None
     stop: list[int] = field(default_factory=list)  # holds something when the run is to stop after this batch
+    attributes: Mapping[str, str] = field(default_factory=dict)  # of ports that steps know by other names
+
+    def source(self, data: Data) -> dict[str, Tensor]:
+        """The data's arrays by their names in the step's namespace, on the device."""
+        named = {self.attributes.get(name, name): array for name, array in data.arrays.items()} | data.weights
+        return {name: array.to(self.device) for name, array in named.items()}
+
+    def outputs(self, outputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The results' memory by their names in the step's namespace."""
+        return {self.attributes.get(name, name): output for name, output in outputs.items()}
 
 
 class Batches(Protocol):
@@ -106,7 +116,8 @@ class TorchBatches:
         self._stop = setting.stop
         device = setting.device
         self._device = device
-        self._source = {name: array.to(device) for name, array in {**data.arrays, "weight": data.weight}.items()}
+        self._source = setting.source(data)
+        self._filled = setting.outputs(self.outputs)
         self._draws = [DrawnRows(draw, data.samples, setting.seed, KINDS.index(setting.kind)) for draw in step.draws]
         self._each = _batches_at_once(self._source, self._draws, batch) if shuffled or step.draws else SEGMENT
         self._segments = cdiv(self.count, self._each)
@@ -121,11 +132,11 @@ class TorchBatches:
             else self._source
         )
         self._results = (
-            self.outputs
+            self._filled
             if self._segments == 1
             else {
                 name: torch.empty((rows, *output.shape[1:]), dtype=output.dtype, device=device)
-                for name, output in self.outputs.items()
+                for name, output in self._filled.items()
             }
         )
         self._drawn = {each.draw.name: _held_draws(each.draw, rows, device) for each in self._draws}
@@ -134,7 +145,8 @@ class TorchBatches:
         self._step = 1
         self._first = 0
         # A memory view reads a number in 30 ns, without a call to torch; on a GPU the loop looks now and then.
-        self._loss: Sequence[float] = memoryview(_shared(self.sums)) if device.type == "cpu" else (0.0,)
+        seen = memoryview(_shared(self.sums)) if device.type == "cpu" else None
+        self._loss: Sequence[float] = (0.0,) if seen is None else seen
         with torch.inference_mode():
             self._bind(setting, step, rows)
 
@@ -191,7 +203,7 @@ class TorchBatches:
         if self._segments == 1:
             return
         start = segment * self._each * self.batch
-        for name, output in self.outputs.items():
+        for name, output in self._filled.items():
             part = output[start : start + self._each * self.batch]
             part.copy_(self._results[name][: part.shape[0]])
 
@@ -261,10 +273,9 @@ class TritonBatches:
         self._memory = Arena(step.arena, batch, device, setting.guards)
         named: dict[str, Any] = {
             **setting.store.namespace(),
-            **{name: array.to(device) for name, array in data.arrays.items()},
+            **setting.source(data),
             **self._memory.at(batch),
-            **self.outputs,
-            "weight": data.weight.to(device),
+            **setting.outputs(self.outputs),
             "order": self._order,
             "control": self._control,
             "sums": self.sums,

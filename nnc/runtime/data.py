@@ -7,7 +7,7 @@ declared element type. Every error is a `DataError`: what was given, what is dec
 import difflib
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -25,11 +25,18 @@ FIXES = {"f32": "float32", "f64": "float64", "f16": "float16", "bf16": "float32"
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """A data set: tensors by port name, and each sample's weight, f32[samples]."""
+    """A data set: tensors by port name, and each sample's weights, f32[samples]: the plain ones, and those of
+    the loss's terms by their names in a step's namespace."""
 
     arrays: dict[str, Tensor]
     weight: Tensor
     samples: int
+    terms: dict[str, Tensor] = field(default_factory=dict)
+
+    @property
+    def weights(self) -> dict[str, Tensor]:
+        """All of them, by their names in a step's namespace."""
+        return {"weight": self.weight, **self.terms}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +50,18 @@ class Given:
     is_list: bool
 
 
-def arrays_of(value: Any, ports: Sequence[Port], variable: str) -> dict[str, Tensor]:
-    """The tensors of `value`, by port, each checked; `variable` is `x` or `y`, for messages."""
+def arrays_of(
+    value: Any, ports: Sequence[Port], variable: str, unread: Mapping[str, Tensor] | None = None
+) -> dict[str, Tensor]:
+    """The tensors of `value`, by port, each checked; `variable` is `x` or `y`, for messages. Where `unread` holds
+    bool[samples] for a port, those samples are not looked at: another's entry stands in for theirs."""
     named = by_name(value, ports, variable)
     single = len(ports) == 1 and not isinstance(value, Mapping | tuple)
     arrays = {}
     for place, port in enumerate(ports):
         key = repr(port.name) if isinstance(value, Mapping) else str(place)
         expression = variable if single else f"{variable}[{key}]"
-        arrays[port.name] = tensor_of(named[port.name], port, expression)
+        arrays[port.name] = tensor_of(named[port.name], port, expression, (unread or {}).get(port.name))
     return arrays
 
 
@@ -114,12 +124,15 @@ def refuse(given: Given, port: Port, problem: str) -> DataError:
     return DataError(f"{given.text} was given for `{port.name}: {port.declared}`, declared at {port.where}: {problem}")
 
 
-def tensor_of(value: Any, port: Port, expression: str) -> Tensor:
-    """The value as a contiguous tensor [samples, *port.shape] of the port's element type."""
+def tensor_of(value: Any, port: Port, expression: str, unread: Tensor | None = None) -> Tensor:
+    """The value as a contiguous tensor [samples, *port.shape] of the port's element type, but for the unread samples
+    that of a value."""
     given = _given(value, port, expression)
     _check_shape(given, port)
     if given.array.shape[0] == 0:
         raise refuse(given, port, "it holds no samples")
+    if unread is not None and len(unread) == given.array.shape[0]:
+        given = _stood_in(given, unread)
     converted = _convert(given, port)
     _check_values(given, converted, port)
     return converted
@@ -151,6 +164,16 @@ def _given(value: Any, port: Port, expression: str) -> Given:
         array = array.astype(np.float64)
     array = np.require(array.astype(array.dtype.newbyteorder("="), copy=False), requirements=["C", "W"])
     return Given(torch.from_numpy(array), expression, text, is_torch=False, is_list=isinstance(value, list | tuple))
+
+
+def _stood_in(given: Given, unread: Tensor) -> Given:
+    """With the first sample that is read in the places of those that are not: a loss of it is finite, and counts 0
+    times. Zeros where none is read."""
+    if bool(unread.all()):
+        return replace(given, array=torch.zeros_like(given.array))
+    rows = torch.arange(len(unread))
+    rows[unread] = int((~unread).nonzero()[0])
+    return replace(given, array=given.array[rows.to(given.array.device)])
 
 
 def _check_shape(given: Given, port: Port) -> None:

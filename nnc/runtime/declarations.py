@@ -115,7 +115,8 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """An input, target or result: one sample's shape, `bound` of an `index(bound)`, the declaration and its place."""
+    """An input, target or result: one sample's shape, `bound` of an `index(bound)`, the declaration and its place, and
+    its name in a step's namespace where that is another."""
 
     name: str
     element: str
@@ -123,6 +124,17 @@ class Port:
     bound: int | None
     declared: str
     where: str
+    attribute: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """The weights of a loss's term: the term's name, or none for a loss that is no record; the weights' name in a
+    step's namespace; the targets that the term reads."""
+
+    term: str
+    attribute: str
+    targets: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

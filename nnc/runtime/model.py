@@ -21,14 +21,14 @@ from nnc.runtime.batches import FOREVER, Batches, Setting, TorchBatches, TritonB
 from nnc.runtime.callbacks import Callbacks, History
 from nnc.runtime.capture import player
 from nnc.runtime.data import Data
-from nnc.runtime.declarations import Accumulator, Parameter, Port, Report, Slot, State, Step
+from nnc.runtime.declarations import Accumulator, Parameter, Port, Report, Slot, State, Step, Weight
 from nnc.runtime.errors import DataError, UsageError
 from nnc.runtime.loop import Loop, Place, Run, Validation
 from nnc.runtime.npz import load_data
 from nnc.runtime.progress import Progress
 from nnc.runtime.random import Orders
+from nnc.runtime.split import split_tail
 from nnc.runtime.store import Store
-from nnc.runtime.weights import split_tail
 
 
 class Model:
@@ -42,6 +42,7 @@ class Model:
     source: ClassVar[tuple[str, str]]
     inputs: ClassVar[tuple[Port, ...]]
     targets: ClassVar[tuple[Port, ...]] = ()
+    weights: ClassVar[tuple[Weight, ...]] = ()  # of the terms of a loss that is a record
     results: ClassVar[tuple[Port, ...]]
     parameters_table: ClassVar[tuple[Parameter, ...]]
     size: ClassVar[int]
@@ -185,13 +186,13 @@ class Model:
     ) -> tuple[Data, Data | None]:
         """What to train on and what to validate on, from the arguments or the program's `data` setting."""
         if x is None and y is None:
-            loaded = load_data(self.data_path(), self.inputs, self.targets)
+            loaded = load_data(self.data_path(), self.inputs, self.targets, terms=self.weights)
             x, y = loaded.x, loaded.y
             sample_weight = loaded.sample_weight if sample_weight is None else sample_weight
             validation_data = loaded.validation if validation_data is None else validation_data
-        data = arguments.data_of(self.inputs, self.targets, x, y, sample_weight, class_weight)
+        data = self._data(x, y, sample_weight, class_weight)
         if validation_data is not None:
-            return data, arguments.validation_of(self.inputs, self.targets, validation_data)
+            return data, arguments.validation_of(self.inputs, self.targets, validation_data, self.weights)
         return split_tail(data, fraction, self.targets) if fraction else (data, None)
 
     def _validation(self, data: Data | None, batch_size: int, steps: int | None, frequency: int) -> Validation | None:
@@ -206,7 +207,7 @@ class Model:
         self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Mapping[Any, Any] | None = None
     ) -> dict[str, float]:
         """One step on all of the samples; this batch's loss and metrics."""
-        data = arguments.data_of(self.inputs, self.targets, x, y, sample_weight, class_weight)
+        data = self._data(x, y, sample_weight, class_weight)
         self.store.adapt(data.arrays)
         batches = self._single("train", data)
         batches.begin(None, 0, self.place.step + 1, self.place.passes)
@@ -218,7 +219,7 @@ class Model:
         self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Mapping[Any, Any] | None = None
     ) -> dict[str, np.ndarray]:
         """The gradient of the mean loss of these samples by parameter path; the model stays as it is."""
-        data = arguments.data_of(self.inputs, self.targets, x, y, sample_weight, class_weight)
+        data = self._data(x, y, sample_weight, class_weight)
         batches = self._single("train", data)
         kept = self.store.snapshot()
         try:
@@ -243,10 +244,10 @@ class Model:
     ) -> dict[str, float]:
         """The loss and the metrics over the data, by name; without `x`, over the program's validation data."""
         if x is None and y is None:
-            loaded = load_data(self.data_path(), self.inputs, self.targets)
+            loaded = load_data(self.data_path(), self.inputs, self.targets, terms=self.weights)
             x, y, *rest = loaded.validation or (loaded.x, loaded.y, loaded.sample_weight)
             sample_weight = rest[0] if rest and sample_weight is None else sample_weight
-        data = arguments.data_of(self.inputs, self.targets, x, y, sample_weight)
+        data = self._data(x, y, sample_weight)
         batch = arguments.whole("batch_size", self._setting("batch_size", batch_size, 32), 1)
         batches = self._batches("evaluate", data, min(batch, data.samples))
         taken = arguments.steps_of("steps", steps, batches.count, data.samples, batch)
@@ -254,7 +255,7 @@ class Model:
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None) -> dict[str, float]:
         """The loss and the metrics of these samples, as one batch."""
-        data = arguments.data_of(self.inputs, self.targets, x, y, sample_weight)
+        data = self._data(x, y, sample_weight)
         return self._loop().evaluate(self._single("evaluate", data), 1)
 
     def predict(
@@ -301,6 +302,9 @@ class Model:
         """The module's own shell: train, evaluate, predict, info. Returns the exit code."""
         return shell.main(cls, arguments)
 
+    def _data(self, x: Any, y: Any, sample_weight: Any, class_weight: Any = None) -> Data:
+        return arguments.data_of(self.inputs, self.targets, x, y, sample_weight, class_weight, self.weights)
+
     def _setting(self, name: str, given: Any, otherwise: Any) -> Any:
         return given if given is not None else self.defaults.get(name, otherwise)
 
@@ -312,12 +316,14 @@ class Model:
         """Batches of one batch, kept, that one of the same size can be copied in; their sums are cleared."""
         kept = self.kept.get(kind)
         if kept is None or kept[0].samples != data.samples or self.backend != "torch":
-            owned = Data({k: v.clone() for k, v in data.arrays.items()}, data.weight.clone(), data.samples)
+            arrays, terms = ({k: v.clone() for k, v in held.items()} for held in (data.arrays, data.terms))
+            owned = Data(arrays, data.weight.clone(), data.samples, terms)
             kept = self.kept[kind] = (owned, self._batches(kind, owned, data.samples))
         else:
             for name, array in data.arrays.items():
                 kept[0].arrays[name].copy_(array)
-            kept[0].weight.copy_(data.weight)
+            for name, weight in data.weights.items():
+                kept[0].weights[name].copy_(weight)
         clear(kept[1].sums, self.accumulators)
         return kept[1]
 
@@ -334,7 +340,11 @@ class Model:
             )
         arguments.fits(batch, None if kind == "predict" else self.largest_batch, self.source[0])
         outputs = self.results if kind == "predict" else ()
-        setting = Setting(self.store, self.accumulators, outputs, self.seed, kind, self.device, self.guards, self._stop)
+        ports = (*self.inputs, *self.targets, *self.results)
+        renamed = {port.name: port.attribute for port in ports if port.attribute}
+        setting = Setting(
+            self.store, self.accumulators, outputs, self.seed, kind, self.device, self.guards, self._stop, renamed
+        )
         if self.backend == "torch":
             return TorchBatches(setting, step, data, batch, shuffled)
         count = -(-data.samples // batch)

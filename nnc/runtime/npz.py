@@ -1,4 +1,7 @@
-"""Reading a data set from an `.npz` file: arrays by input and target name, and `*_val` arrays for validation."""
+"""Reading a data set from an `.npz` file: arrays by input and target name, and `*_val` arrays for validation.
+
+`sample_weight` holds each sample's weight; `sample_weight_TERM` that in one term of a loss that is a record.
+"""
 
 import zipfile
 import zlib
@@ -9,10 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from nnc.runtime.data import did_you_mean
-from nnc.runtime.declarations import Port
+from nnc.runtime.declarations import Port, Weight
 from nnc.runtime.errors import DataError
 
 Arrays = dict[str, np.ndarray]
+Weights = np.ndarray | dict[str, np.ndarray] | None  # dict: by the terms of the loss
 WEIGHT = "sample_weight"
 SUFFIX = "_val"
 
@@ -23,8 +27,8 @@ class Loaded:
 
     x: Arrays
     y: Arrays | None
-    sample_weight: np.ndarray | None
-    validation: tuple[Arrays, Arrays | None] | tuple[Arrays, Arrays | None, np.ndarray] | None
+    sample_weight: Weights
+    validation: tuple[Arrays, Arrays | None] | tuple[Arrays, Arrays | None, Weights] | None
 
 
 def load_npz(path: str | Path) -> Arrays:
@@ -47,23 +51,31 @@ def load_npz(path: str | Path) -> Arrays:
         raise DataError(f"{path}: it is damaged, or no .npz file") from error
 
 
-def load_data(path: str | Path, inputs: Sequence[Port], targets: Sequence[Port], with_targets: bool = True) -> Loaded:
+def load_data(
+    path: str | Path,
+    inputs: Sequence[Port],
+    targets: Sequence[Port],
+    with_targets: bool = True,
+    terms: Sequence[Weight] = (),
+) -> Loaded:
     """The data set of a file, split by the program's names. Without `with_targets`, targets may be missing."""
     arrays = load_npz(path)
     names = [port.name for port in (*inputs, *targets)]
-    known = [*names, WEIGHT]
+    known = [*names, WEIGHT, *(f"{WEIGHT}_{row.term}" for row in terms)]
     known += [name + SUFFIX for name in known]
     for name in arrays:
         if name not in known:
             raise DataError(
                 f"{path}: it holds {name!r}, which the program does not declare; {did_you_mean(name, known)}"
             )
-    x, y, weight = _group(arrays, "", inputs, targets)
+    x, y = _group(arrays, "", inputs), _group(arrays, "", targets)
+    weight = _weights(path, arrays, "", names, terms)
     _check_complete(path, "", inputs, x)
     if with_targets:
         _check_complete(path, "", targets, y)
-    validation: tuple[Arrays, Arrays | None] | tuple[Arrays, Arrays | None, np.ndarray] | None = None
-    x_val, y_val, weight_val = _group(arrays, SUFFIX, inputs, targets)
+    validation: tuple[Arrays, Arrays | None] | tuple[Arrays, Arrays | None, Weights] | None = None
+    x_val, y_val = _group(arrays, SUFFIX, inputs), _group(arrays, SUFFIX, targets)
+    weight_val = _weights(path, arrays, SUFFIX, names, terms)
     if with_targets and (x_val or y_val or weight_val is not None):
         _check_complete(path, SUFFIX, inputs, x_val)
         _check_complete(path, SUFFIX, targets, y_val)
@@ -71,12 +83,20 @@ def load_data(path: str | Path, inputs: Sequence[Port], targets: Sequence[Port],
     return Loaded(x, y or None, weight, validation)
 
 
-def _group(
-    arrays: Arrays, suffix: str, inputs: Sequence[Port], targets: Sequence[Port]
-) -> tuple[Arrays, Arrays, np.ndarray | None]:
-    x = {port.name: arrays[port.name + suffix] for port in inputs if port.name + suffix in arrays}
-    y = {port.name: arrays[port.name + suffix] for port in targets if port.name + suffix in arrays}
-    return x, y, arrays.get(WEIGHT + suffix)
+def _group(arrays: Arrays, suffix: str, ports: Sequence[Port]) -> Arrays:
+    return {port.name: arrays[port.name + suffix] for port in ports if port.name + suffix in arrays}
+
+
+def _weights(path: str | Path, arrays: Arrays, suffix: str, names: Sequence[str], terms: Sequence[Weight]) -> Weights:
+    """The weights for all, or those by term; an input or target of such a name is none."""
+    held = {name: arrays[name] for name in arrays if name not in names and name.startswith(WEIGHT)}
+    plain = held.get(WEIGHT + suffix)
+    named = {row.term: held[key] for row in terms if (key := f"{WEIGHT}_{row.term}{suffix}") in held}
+    if plain is not None and named:
+        raise DataError(
+            f"{path}: it holds {WEIGHT + suffix!r} and weights of the term {next(iter(named))!r}; leave one of them out"
+        )
+    return named or plain
 
 
 def _check_complete(path: str | Path, suffix: str, ports: Sequence[Port], found: Arrays) -> None:

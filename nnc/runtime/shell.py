@@ -76,7 +76,7 @@ def checkpoint_path(model: "type[Model]", folder: Path) -> Path:
 
 def train_command(model: "type[Model]", given: Any) -> int:
     trained = model(device=given.device, seed=given.seed, backend=given.backend)
-    loaded = load_data(given.data or model.data_path(), model.inputs, model.targets)
+    loaded = load_data(given.data or model.data_path(), model.inputs, model.targets, terms=model.weights)
     given.output.mkdir(parents=True, exist_ok=True)
     path = checkpoint_path(model, given.output)
     history = trained.fit(
@@ -104,7 +104,7 @@ def train_command(model: "type[Model]", given: Any) -> int:
 def evaluate_command(model: "type[Model]", given: Any) -> int:
     trained = model(device=given.device, backend=given.backend)
     trained.load_weights(given.weights)
-    loaded = load_data(given.data or model.data_path(), model.inputs, model.targets)
+    loaded = load_data(given.data or model.data_path(), model.inputs, model.targets, terms=model.weights)
     is_own = given.data is None and loaded.validation is not None
     x, y, *rest = loaded.validation if is_own and loaded.validation else (loaded.x, loaded.y, loaded.sample_weight)
     weight = rest[0] if rest else None
@@ -115,7 +115,7 @@ def evaluate_command(model: "type[Model]", given: Any) -> int:
 def predict_command(model: "type[Model]", given: Any) -> int:
     trained = model(device=given.device, backend=given.backend)
     trained.load_weights(given.weights)
-    loaded = load_data(given.data, model.inputs, model.targets, with_targets=False)
+    loaded = load_data(given.data, model.inputs, model.targets, with_targets=False, terms=model.weights)
     found = trained.predict(loaded.x, batch_size=given.batch_size, verbose=0)
     if not given.output.parent.is_dir():
         raise UsageError(f"{given.output}: the folder {given.output.parent} does not exist")

@@ -23,9 +23,9 @@ from nnc.schedule.kernel import (
 )
 from nnc.schedule.layout import padded
 from nnc.schedule.materialise import Plan, Work
-from nnc.schedule.naming import readable
+from nnc.schedule.naming import RUNTIME_NAMES, Attributes, readable
 from nnc.tensor.ir import Op, Value
-from nnc.tensor.program import RUNTIME_NAMES, Binding, Role
+from nnc.tensor.program import Binding, Role
 
 _SPACES = {
     Role.INPUT: Space.DATA,
@@ -51,6 +51,7 @@ class World:
     accumulators: tuple[Accumulator, ...]
     batch: int
     precision: str
+    attributes: Attributes
 
 
 @dataclass(slots=True)

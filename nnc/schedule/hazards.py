@@ -14,9 +14,9 @@ from nnc.base.names import Names
 from nnc.schedule import tiles
 from nnc.schedule.groups import AxisMap, region_group
 from nnc.schedule.kernel import Buffer, Kernel, KernelKind, Space, Write
+from nnc.schedule.naming import RUNTIME_NAMES
 from nnc.tensor.ir import Value
 from nnc.tensor.primitives import TABLE, Kind
-from nnc.tensor.program import RUNTIME_NAMES
 
 LASTING = (Space.PARAMETER, Space.SLOT, Space.STATE)
 

@@ -13,6 +13,7 @@ from enum import Enum
 from typing import TypeAlias
 
 from nnc.base.source import Span
+from nnc.schedule.naming import Attributes
 from nnc.tensor.ir import Op, Value
 from nnc.tensor.program import Model, Program
 from nnc.tensor.types import ITEM_SIZE
@@ -181,6 +182,7 @@ class Schedule:
     slots: dict[str, FlatLayout]
     states: FlatLayout
     accumulators: tuple[Accumulator, ...]  # in the order in which they lie
+    attributes: Attributes  # of inputs, targets, weights and results in the namespace of the steps
     train: StepSchedule | None
     evaluate: StepSchedule | None
     predict: StepSchedule

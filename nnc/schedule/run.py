@@ -6,7 +6,7 @@ In: an elaborated model with its steps' programs, simplified. Out: `Schedule`. I
 
 from __future__ import annotations
 
-from nnc.schedule import assign, fuse, hazards, layout, materialise, memory, normalise, verify
+from nnc.schedule import assign, fuse, hazards, layout, materialise, memory, naming, normalise, verify
 from nnc.schedule.kernel import Accumulator, Schedule, Space, StepSchedule
 from nnc.tensor.program import Model, Program, Role
 
@@ -22,14 +22,15 @@ def run(model: Model, train: Program | None, evaluate: Program | None, predict: 
     states = layout.state_layout((s.path, s.type) for s in model.states)
     scored = None if evaluate is None else _plan(evaluate)
     accumulators = _accumulators(plan or scored)
-    world = assign.World(parameters, slots, states, accumulators, model.settings.batch_size, model.settings.precision)
-
+    settings, attributes = model.settings, naming.attributes(model)
+    world = assign.World(parameters, slots, states, accumulators, settings.batch_size, settings.precision, attributes)
     return Schedule(
         model,
         parameters,
         slots,
         states,
         accumulators,
+        attributes,
         None if plan is None else _step("train", plan, world),
         None if scored is None else _step("evaluate", scored, world),
         _step("predict", _plan(predict), world),

@@ -13,10 +13,7 @@ from nnc.base.source import Source, Span
 from nnc.tensor.ir import Function, Value
 from nnc.tensor.types import TensorType
 
-# What a step's namespace holds beside the model's own: no input, target or result may have these names.
-RUNTIME_NAMES = frozenset(
-    ("batch", "control", "count", "gradient", "order", "parameter", "state", "step", "sums", "weight")
-)
+PLAIN_WEIGHT = "weight"  # of the binding of the weights that belong to no term of a loss
 
 
 class Role(Enum):
@@ -24,7 +21,7 @@ class Role(Enum):
 
     INPUT = "input"  # the data set, by the model's input name
     TARGET = "target"  # the data set, by the train block's target name
-    WEIGHT = "weight"  # the data set: each sample's weight, f32, sample weight times class weight
+    WEIGHT = "weight"  # the data set: each sample's weight, f32, sample weight times class weight, by WeightPort's name
     PARAMETER = "parameter"  # trained, by path; as a result, the new value
     SLOT = "slot"  # the optimizer's state: `name` is the slot, `path` the parameter it belongs to
     STATE = "state"  # carried by a layer, by path; as a result, the new value
@@ -69,6 +66,19 @@ class Port:
     type: TensorType
     declared: str  # the type as the user wrote it: "float[64]"
     span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class WeightPort:
+    """The weights of a term of the loss: each sample's, f32. `term` is empty where the loss is a single one."""
+
+    term: str
+    targets: tuple[str, ...]  # that the term reads
+
+    @property
+    def name(self) -> str:
+        """Of the program's binding."""
+        return f"{self.term}_weight" if self.term else PLAIN_WEIGHT
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +222,7 @@ class Model:
     optimizers: tuple[Optimizer, ...]  # a parameter of none of them is left alone
     settings: Settings
     train_name: str | None = None
+    weights: tuple[WeightPort, ...] = ()  # by term, where the loss is a record; else every term has the plain weight
 
     @property
     def trained(self) -> frozenset[str]:

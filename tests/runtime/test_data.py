@@ -129,7 +129,9 @@ WEIGHTS: list[tuple[dict[str, Any], str]] = [
     ({"class_weight": {"0": 1.0}}, "holds the class '0'"),
     ({"class_weight": {0: -1.0}}, r"class_weight\[0\] is -1.0; every weight must be finite and 0 or more"),
     ({"class_weight": {0: None}}, r"class_weight\[0\] is None; it takes a number"),
-    ({"class_weight": [1, 2, 3]}, "takes a dict from class to weight"),
+    ({"class_weight": [1, 2]}, r"class_weight holds 2 weights, and .* has the classes 0 .. 2: it takes 3"),
+    ({"class_weight": 2.0}, "takes a dict from class to weight"),
+    ({"sample_weight": {"label": np.ones(6)}}, "the loss has no terms to name"),
     ({"class_weight": {"lable": {0: 1.0}}}, "names 'lable'; did you mean 'label'"),
     ({"class_weight": {0: 0.0, 1: 0, 2: 0}}, "every sample's weight is 0"),
 ]

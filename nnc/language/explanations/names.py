@@ -71,14 +71,6 @@ TABLE: tuple[Explanation, ...] = (
         'from "blocks.nn" import Twise\nmodel Net(x: float[4]) -> y {\n    y = x |> Twise\n}\n',
         'from "blocks.nn" import Twice\nmodel Net(x: float[4]) -> y {\n    y = x |> Twice\n}\n',
     ),
-    Explanation(
-        "E0310",
-        "a name that a step uses itself",
-        "Inputs, targets and results are called by their names in the generated module, beside batch, control, count, "
-        "gradient, order, parameter, state, step, sums and weight, which a step has itself.",
-        "model Net(weight: float[8]) -> y: float[4] {\n    y = weight |> Dense(4)\n}\n",
-        "model Net(weights: float[8]) -> y: float[4] {\n    y = weights |> Dense(4)\n}\n",
-    ),
     in_model(
         "W0301",
         "unused variable",
