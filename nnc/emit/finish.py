@@ -42,7 +42,7 @@ class Run:
 def runs(writes: list[Write]) -> list[Run]:
     """Neighbouring columns whose destinations are neighbours in one flat buffer, joined."""
     found: list[Run] = []
-    for write in sorted(writes, key=lambda write: (write.buffer.space is Space.ARENA, write.column)):
+    for write in sorted(writes, key=lambda write: write.column):
         last = found[-1] if found else None
         size = write.value.type.size
         follows = (

@@ -96,7 +96,8 @@ def _warn_swapped(ctx: Elaboration, layer: Configured, tensors: dict[str, Anythi
     """Warns where the prediction's place holds a target and the target's the model's output."""
     values = [tensors.get(name) for name in PREDICTION_FIRST]
     first, second = (ctx.origins.get(v, frozenset()) if isinstance(v, Tensor) else frozenset() for v in values)
-    if first == {"target"} and "prediction" in second:
+    is_target = "target" in first and not first & {"input", "prediction"}
+    if is_target and "prediction" in second:
         ctx.reporter.warning(
             "W0501",
             f"`{layer.defined.name}` is given the target first, then the prediction",

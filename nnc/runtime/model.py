@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,113 +15,26 @@ from torch import Tensor
 
 from nnc.runtime import arguments, shell, summary, trained
 from nnc.runtime.accumulators import clear
-from nnc.runtime.arena import Guards
-from nnc.runtime.backend import choose
 from nnc.runtime.batches import FOREVER, Batches, Setting, TorchBatches, TritonBatches
 from nnc.runtime.callbacks import Callbacks, History
 from nnc.runtime.capture import player
 from nnc.runtime.data import Data
-from nnc.runtime.declarations import Accumulator, Parameter, Port, Report, Slot, State, Step, Weight
 from nnc.runtime.errors import DataError, UsageError
-from nnc.runtime.loop import Loop, Place, Run, Validation
+from nnc.runtime.holder import Holder
+from nnc.runtime.loop import Loop, Run, Validation
 from nnc.runtime.npz import load_data
 from nnc.runtime.progress import Progress
 from nnc.runtime.random import Orders
 from nnc.runtime.split import split_tail
-from nnc.runtime.store import Store
 
 
-class Model:
+class Model(Holder):
     """A compiled model. A generated module's class adds the declarations below and nothing else.
 
     device   "cpu", "cuda" or "cuda:N"; by default CUDA where there is one
     seed     of the initial weights, the order of the samples and all else that is random; by default the program's
     backend  "torch" or "triton"; by default triton on CUDA and torch on a CPU
     """
-
-    source: ClassVar[tuple[str, str]]
-    inputs: ClassVar[tuple[Port, ...]]
-    targets: ClassVar[tuple[Port, ...]] = ()
-    weights: ClassVar[tuple[Weight, ...]] = ()  # of the terms of a loss that is a record
-    results: ClassVar[tuple[Port, ...]]
-    parameters_table: ClassVar[tuple[Parameter, ...]]
-    size: ClassVar[int]
-    slots: ClassVar[tuple[Slot, ...]] = ()
-    states_table: ClassVar[tuple[State, ...]] = ()
-    accumulators: ClassVar[tuple[Accumulator, ...]] = ()
-    reports: ClassVar[tuple[Report, ...]] = ()
-    defaults: ClassVar[Mapping[str, Any]] = {}
-    largest_batch: ClassVar[int | None] = None  # of a program that looks at the whole batch
-    steps: ClassVar[Mapping[str, Mapping[str, Step]]]
-
-    def __init__(
-        self,
-        device: str | torch.device | None = None,
-        seed: int | None = None,
-        backend: str | None = None,
-        *,
-        _guard: bool = False,
-    ) -> None:
-        self.device, self.backend = choose(device, backend)
-        given = seed if seed is not None else self.defaults.get("seed")
-        self.seed = arguments.whole("seed", given if given is not None else 0, 0)
-        if self.seed >= 2**63:
-            raise UsageError(f"seed={self.seed}: the largest is 2^63 - 1")
-        self.stop_training = False
-        self.history: History | None = None
-        self.place = Place()
-        self.running: Tensor | None = None  # the sums of the epoch under way
-        self.guards = Guards() if _guard else None
-        self.store = Store(self.parameters_table, self.states_table, self.slots)
-        self.store.allocate(self.size, self.device, self.guards)
-        self.store.initialize(self.seed)
-        self._stop: list[int] = []
-        self.kept: dict[str, tuple[Data, Batches]] = {}  # of the last single batch of each kind
-
-    # ------------------------------------------------------------------------------------------ weights
-
-    @property
-    def parameters(self) -> dict[str, Tensor]:
-        """The trained tensors by path: views, so that writing into them changes the model."""
-        return self.store.views("parameter")
-
-    @property
-    def states(self) -> dict[str, Tensor]:
-        """The tensors that are carried and not trained, by path: views."""
-        return self.store.views("state")
-
-    def get_weights(self) -> list[np.ndarray]:
-        """Copies of all parameters, then all states, in the order of `summary`."""
-        return [view.cpu().numpy().copy() for view in self.store.weights().values()]
-
-    def set_weights(self, weights: Sequence[Any] | Mapping[str, Any]) -> None:
-        """Take weights as `get_weights` gives them, or a dict by path, which may hold some of them only."""
-        trained.set_weights(self.store.weights(), weights)
-
-    def count_params(self) -> int:
-        """How many numbers the parameters and the states hold."""
-        return sum(view.numel() for view in self.store.weights().values())
-
-    def reset(self) -> None:
-        """Go back to the initial weights, optimizer and step."""
-        self.store.initialize(self.seed)
-        self.place, self.running = Place(), None
-
-    def save(self, path: str | Path) -> None:
-        """Write weights, states, optimizer, step, seed and, within an epoch, the place in it, to one file."""
-        trained.save(self, path)
-
-    def load(self, path: str | Path) -> None:
-        """Take everything that `save` wrote. The file is checked whole before anything changes."""
-        trained.load(self, path)
-
-    def save_weights(self, path: str | Path) -> None:
-        """Write parameters and states only."""
-        trained.save(self, path, weights_only=True)
-
-    def load_weights(self, path: str | Path) -> None:
-        """Take parameters and states from a checkpoint, or from any safetensors file with the same names."""
-        trained.load(self, path, weights_only=True)
 
     # ------------------------------------------------------------------------------------------ training
 

@@ -15,10 +15,10 @@ from nnc.runtime.data import did_you_mean
 from nnc.runtime.errors import CheckpointError, UsageError
 
 if TYPE_CHECKING:
-    from nnc.runtime.model import Model
+    from nnc.runtime.holder import Holder
 
 
-def save(model: "Model", path: str | Path, weights_only: bool = False) -> None:
+def save(model: "Holder", path: str | Path, weights_only: bool = False) -> None:
     """Write the model as it is between two steps."""
     tensors = model.store.weights() if weights_only else model.store.named_tensors()
     about: dict[str, Any] = {"model": type(model).__name__, "source": list(model.source)}
@@ -34,7 +34,7 @@ def save(model: "Model", path: str | Path, weights_only: bool = False) -> None:
     checkpoint.write(path, tensors, about)
 
 
-def load(model: "Model", path: str | Path, weights_only: bool = False) -> None:
+def load(model: "Holder", path: str | Path, weights_only: bool = False) -> None:
     """Take a file's tensors and, unless weights_only, its place, seed and history. All or nothing."""
     tensors, about = checkpoint.read(path)
     if weights_only:
@@ -66,7 +66,7 @@ def _is_optimizer(name: str) -> bool:
     return name.startswith("optimizer.") and "/" in name
 
 
-def start(model: "Model", agreed: Mapping[str, Any], resume: bool, initial_epoch: int) -> int:
+def start(model: "Holder", agreed: Mapping[str, Any], resume: bool, initial_epoch: int) -> int:
     """The first epoch of a run; the model's place is made ready for it. `agreed` is what must not change within an
     epoch that is gone on with."""
     place = model.place

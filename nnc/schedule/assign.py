@@ -110,6 +110,8 @@ def _outside(state: Assignment, value: Value, binding: Binding, offset: int) -> 
     name = {Space.SUMS: "sums", Space.CONTROL: "control"}.get(space, path.replace(".", "_"))
     if space is Space.GRADIENT or slot:
         name = f"{slot or 'd'}_{name}"
+    elif space in (Space.DATA, Space.OUTPUT):
+        name = state.world.attributes.get((binding.role, binding.name), name)
     return Buffer(name, _element(value, space), extents(value), space, path, offset, slot)
 
 

@@ -144,8 +144,11 @@ def test_a_common_loss_counts_as_it_stands():
 
 def test_terms_of_a_record_are_added_and_reported():
     text = trained("    loss = { a: y * y, b: 0.5 * sum(y) }")
-    found, y, weight = net_values(text)
-    a, b = (weight * (y * y).mean(1)).sum(), (weight * 0.5 * y.sum(1)).sum()
+    rng = np.random.default_rng(1)
+    weights = {f"{name}_weight": rng.uniform(size=BATCH) for name in "ab"}
+    found, y, _ = net_values(text, **weights)
+    a = (weights["a_weight"] * (y * y).mean(1)).sum()
+    b = (weights["b_weight"] * 0.5 * y.sum(1)).sum()
     np.testing.assert_allclose([found["loss"], found["a_loss"], found["b_loss"]], [a + b, a, b], rtol=1e-12)
     assert [each.name for each in model_of(text).reports] == ["loss", "a_loss", "b_loss"]
 
