@@ -67,7 +67,10 @@ class World:
         return Storage(buffer.element, buffer.shape, local, place, arena)
 
     def flat(self, buffers: Sequence[Buffer]) -> Storage | None:
-        """The flat buffer that these lie in, or their part of it; None where they do not lie together in one."""
+        """The flat buffer that these lie in, or their part of it; None where they do not lie together in one, each in a
+        place of its own: parameters may have one gradient."""
+        if len(set(buffers)) < len(buffers):
+            return None
         names = {_FLAT.get(buffer.space, buffer.slot) for buffer in buffers}
         name = names.pop() if len(names) == 1 else ""
         if not name:
@@ -152,7 +155,8 @@ def expand(kernel: Kernel, world: World) -> Expanded:
         if write.buffer.space is Space.SUMS:
             continue
         if write.value not in flat:
-            found.writes.append((renamed.get(write.value, write.value), world.storage(write.buffer)))
+            value = renamed.get(write.value, write.value)
+            found.writes += [(value, world.storage(buffer)) for buffer in _places(write, world)]
     computed = {value for op in found.ops for value in op.results}
     for value in _wanted(found):
         placed = world.step.placement.get(value)
@@ -161,6 +165,14 @@ def expand(kernel: Kernel, world: World) -> Expanded:
         elif value not in computed and value not in found.reads and placed is not None:
             found.reads[value] = world.storage(placed)
     return found
+
+
+def _places(write: Write, world: World) -> list[Buffer]:
+    """The buffers that hold a value: of a fold all that its finish stores it to."""
+    if write.fold is None:
+        return [write.buffer]
+    writes = [each for kernel in world.step.kernels for each in kernel.writes if each.value is write.value]
+    return list(dict.fromkeys(each.buffer for each in writes if each.buffer.space is not Space.SUMS))
 
 
 def _accumulators(write: Write, world: World) -> list[int]:

@@ -80,6 +80,7 @@ PROGRAMS: dict[str, tuple[str, str, str, str]] = {
         NUMBERS,
         "cosine_similarity(y, t)",
     ),
+    "twins": ("x: float[6]", "(x |> Dense(3), x |> Dense(3)) |> Add", NUMBERS, "mean_squared_error(y, t)"),
     "bounded": (
         "x: float[6]",
         "(x |> SpectralNormalization(Dense(6, tanh), 2) |> Reshape([2, 3]), "
@@ -89,7 +90,7 @@ PROGRAMS: dict[str, tuple[str, str, str, str]] = {
         "mean_squared_error(y, t)",
     ),
 }
-INTERPRETED = "activations", "classes", "tokens", "slices", "ordered", "moved", "bounded"
+INTERPRETED = "activations", "classes", "tokens", "slices", "ordered", "moved", "bounded", "twins"
 LARGEST = "fn largest(both: list) = both[0]\n"
 
 
