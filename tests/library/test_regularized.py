@@ -208,6 +208,10 @@ def test_spectral_normalization_in_training(iterations: int) -> None:
     ("written", "expected"),
     [
         ("SpectralNormalization(Dense(3), 0)", ["E0414"]),
+        ('Dense(3, kernel_regularizer = "l2")', ["E0404"]),
+        ("Dense(3, bias_constraint = 0.1)", ["E0404"]),
+        ('Dense(3, kernel_initializer = "he_normal")', ["E0404"]),
+        ("LayerNormalization(gamma_regularizer = 3)", ["E0404"]),
         ("ReversibleEmbedding(7, 3)", ["E0414"]),
         ("Discretization([1.0, 0.0])", ["E0414"]),
         ('Discretization([0.0], "all")', ["E0414"]),
