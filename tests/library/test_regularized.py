@@ -204,6 +204,19 @@ def test_spectral_normalization_in_training(iterations: int) -> None:
         u = found["vector_u"]
 
 
+def test_spectral_normalization_leaves_zeros_alone() -> None:
+    text = (
+        "model Net(x: float[4]) -> y: float[3] {\n    n = SpectralNormalization(Dense(3), 2)\n    y = n(x)\n}\n"
+        "train Net {\n    target t: float[3]\n    loss = mean_squared_error(y, t)\n    optimizer = SGD\n}\n"
+    )
+    rng = np.random.default_rng(3)
+    x, t, u = rng.normal(size=(BATCH, 4)), rng.normal(size=(BATCH, 3)), rng.normal(size=(1, 3))
+    arrays = {"dense.kernel": np.zeros((4, 3)), "dense.bias": np.zeros(3), "vector_u": u, "x": x, "t": t}
+    found = gradients(gradient_step(model_of(text)), arrays, BATCH)
+    np.testing.assert_array_equal(found["vector_u"], u)
+    np.testing.assert_allclose(found["dense.kernel"], -2 * x.T @ t / (3 * BATCH))
+
+
 @pytest.mark.parametrize(
     ("written", "expected"),
     [
