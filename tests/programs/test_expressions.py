@@ -17,6 +17,10 @@ EXPRESSIONS = {
     "gather(v, clip(n, 0, 3))": lambda x, v, k, one, n: torch.gather(v, 1, n.clip(0, 3)),
     "gather(x, [2, 0])": lambda x, v, k, one, n: x[:, [2, 0]],
     "pick(v, n[0] % 4)": lambda x, v, k, one, n: torch.gather(v, 1, (n % 4)[:, :1])[:, 0],
+    "prod(v, batch = true)": lambda x, v, k, one, n: v.prod().expand(BATCH),
+    "prod(where(v == v[0], 0.0, v)[0:2], axis = [], batch = true)": lambda x, v, k, one, n: (
+        torch.cat([v[:, :1] * 0, v[:, 1:2]], 1).prod(0).expand(BATCH, 2)
+    ),
     "one_hot(n % 3, 3) @ x": lambda x, v, k, one, n: torch.nn.functional.one_hot(n % 3, 3).double() @ x,
 }
 

@@ -151,8 +151,9 @@ def _prod(b: Expressions, op: Op, g: Value) -> Sequence[Value | None]:
     count = b.op("sum", b.where(zero, b.like(1, x), b.like(0, x)), axes=axes, keepdims=True, batch=batch)
     filled = b.where(zero, 1, x)
     product = b.op("prod", filled, axes=axes, keepdims=True, batch=batch)
-    alone = b.op("and", zero, b.eq(count, 1))
-    others = b.where(b.eq(count, 0), b.div(product, filled), b.where(alone, product, 0))
+    # No `and` of both: Triton's interpreter makes numbers of a lone truth value where it meets a tile of them.
+    alone = b.where(zero, b.where(b.eq(count, 1), product, 0), 0)
+    others = b.where(b.eq(count, 0), b.div(product, filled), alone)
     return (b.mul(_spread(b, op, g), others),)
 
 
