@@ -23,6 +23,7 @@ from nnc.language.values import (
     Tensor,
     describe,
     is_number,
+    spell,
 )
 from nnc.syntax import tree
 from nnc.tensor.ir import Function, Value
@@ -140,9 +141,17 @@ def _summand(ctx: Elaboration, updating: Updating, steps: int, span: Span) -> Fu
 def _constrained(ctx: Elaboration, constraint: Constraint, new: Tensor) -> Tensor:
     value = ctx.apply(constraint.function, [new], {}, constraint.span, constraint.frame, PARAMETER)
     if is_number(value):
-        value = number(ctx, value, "f32", constraint.span)
+        return shaped(ctx, number(ctx, value, "f32", constraint.span), new.type, PARAMETER, constraint.span)
     if not isinstance(value, Tensor) or value.type.element != new.type.element:
         raise ctx.fail("E0404", f"a constraint gives a tensor, and this one gives {describe(value)}", constraint.span)
+    if value.type.rank < new.type.rank:
+        raise ctx.fail(
+            "E0404",
+            f"{describe(constraint.function)} as a constraint gives {spell(value.type)}, "
+            f"and the parameter is {spell(new.type)}",
+            constraint.span,
+            help="what is added to the loss is a regularizer",
+        )
     return shaped(ctx, value, new.type, PARAMETER, constraint.span)
 
 

@@ -171,6 +171,15 @@ def test_what_layers_hold_their_parameters_to(tmp_path: Path) -> None:
             np.testing.assert_allclose(model.parameters[name].numpy(), wanted, rtol=1e-5, atol=1e-6, err_msg=name)
 
 
+@pytest.mark.parametrize("written", ["kernel_constraint = l2", "bias_constraint = l1(0.1)"])
+def test_a_regularizer_is_no_constraint(written: str) -> None:
+    text = (
+        f"model Net(x: float[4]) -> y: float[3] {{\n    y = x |> Dense(3, {written})\n}}\n"
+        "train Net {\n    target t: float[3]\n    loss = mean_squared_error(y, t)\n    optimizer = SGD\n}\n"
+    )
+    assert codes(text) == ["E0404"]
+
+
 @pytest.mark.parametrize("iterations", [1, 3])
 def test_spectral_normalization_in_training(iterations: int) -> None:
     text = (
