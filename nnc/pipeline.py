@@ -22,13 +22,13 @@ from nnc.base.diagnostic import Diagnostic, Explanation, Reporter
 from nnc.base.names import Names
 from nnc.base.source import Source
 from nnc.language import errors as language_errors
-from nnc.language.elaborate import Plain, elaborate, review
+from nnc.language.elaborate import elaborate, review
 from nnc.schedule.kernel import Schedule
 from nnc.syntax import errors as syntax_errors
 from nnc.syntax import tree
 from nnc.syntax.format import format_module
 from nnc.syntax.parse import parse
-from nnc.tensor.program import Model
+from nnc.tensor.program import Model, Plain
 from nnc.tools import files
 from nnc.tools.late import late
 

@@ -17,9 +17,9 @@ from nnc.emit.initial import Starts
 from nnc.emit.kernels import KernelText
 from nnc.emit.reports import result
 from nnc.emit.tidy import wrapped
-from nnc.emit.writer import WIDTH, Group, call, collection, lay_out, mapping
+from nnc.emit.writer import WIDTH, Group, Item, call, collection, lay_out, mapping
 from nnc.schedule.kernel import Schedule
-from nnc.tensor.program import Role
+from nnc.tensor.program import Role, Settings
 
 # All that a module may take from the runtime; it imports what its text names.
 _RUNTIME = (
@@ -140,9 +140,25 @@ def _constants(schedule: Schedule, functions: Functions) -> list[str]:
         "validation_split": settings.validation_split,
         "precision": settings.precision,
     }
-    rows = [(name, tables.quoted(v) if isinstance(v, str) else repr(v)) for name, v in defaults.items()]
+    rows: list[tuple[str, Item]] = [(name, tables.plain(v)) for name, v in defaults.items()]
+    rows += _records(settings)
     paths = [("triton", _path(functions.steps, "")), ("torch", _path(functions.steps, "_torch"))]
     return [*lay_out(mapping(rows, "DEFAULTS = ")), *lay_out(mapping(paths, "STEPS = "), split=True)]
+
+
+def _records(settings: Settings) -> list[tuple[str, Item]]:
+    """The settings that few programs have."""
+    rows: list[tuple[str, Item]] = []
+    if settings.weights is not None:
+        rows.append(("weights", tables.plain(settings.weights)))
+    if settings.early_stopping is not None:
+        rows.append(
+            ("early_stopping", mapping([(name, tables.plain(v)) for name, v in settings.early_stopping.items()]))
+        )
+    if settings.class_weight is not None:
+        by_target = {name: collection([repr(v) for v in each]) for name, each in settings.class_weight.items()}
+        rows.append(("class_weight", mapping(list(by_target.items()))))
+    return rows
 
 
 def _largest_batch(schedule: Schedule) -> int | None:

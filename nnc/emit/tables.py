@@ -13,7 +13,7 @@ from nnc.emit.torch_text import TorchView
 from nnc.emit.writer import Group, Item, call, collection, lay_out
 from nnc.schedule.kernel import Accumulator, Buffer, Extent, FlatLayout, Schedule
 from nnc.schedule.naming import Attributes
-from nnc.tensor.program import Parameter, Port, Report, Role, State, WeightPort
+from nnc.tensor.program import Parameter, Plain, Port, Report, Role, State, WeightPort
 from nnc.tensor.types import TensorType
 
 
@@ -27,6 +27,11 @@ def table(name: str, rows: Sequence[Item]) -> list[str]:
 def quoted(text: str) -> str:
     """As a Python string, in double quotes where that needs no escape."""
     return f'"{text}"' if text.isprintable() and not set('"\\') & set(text) else repr(text)
+
+
+def plain(value: Plain) -> str:
+    """A setting's value."""
+    return quoted(value) if isinstance(value, str) else repr(value)
 
 
 def extent(size: Extent) -> str:

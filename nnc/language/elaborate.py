@@ -29,10 +29,9 @@ from nnc.language.training import Training, batch_length, train_block
 from nnc.language.values import Anything, Configured, Defined, Poison, Poisoned, Results, Tensor, describe
 from nnc.syntax import tree
 from nnc.tensor.build import Builder
-from nnc.tensor.program import PLAIN_WEIGHT, Binding, Model, Port, Program, Role
+from nnc.tensor.program import PLAIN_WEIGHT, Binding, Model, Plain, Port, Program, Role, Settings
 from nnc.tensor.types import TensorType
 
-Plain = int | float | bool | str | None
 RECURSION = 20_000  # Python's own frames: 200 applications within one another, each of deeply nested expressions
 
 
@@ -293,7 +292,9 @@ def _assemble(home: FileScope, choice: Choice, registry: Registry, runs: Mapping
         predict=predict.program(predict.rows()),
         reports=tuple(training.reports) if training is not None else (),
         optimizers=training.optimizers if training is not None else (),
-        settings=settings_of(training.values, training.spans) if training is not None else settings_of({}, {}),
+        settings=Settings()
+        if training is None
+        else settings_of(training.values, training.spans, training.early_stopping, training.class_weight),
         train_name=choice.train_name,
         weights=tuple(each.port for each in first.ctx.weighings),
     )

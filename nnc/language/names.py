@@ -14,6 +14,7 @@ from nnc.base.source import Span
 from nnc.language import library, required, twice
 from nnc.language.builtins import BUILTINS, CONSTANTS, PENDING
 from nnc.language.files import FileScope
+from nnc.language.settings import ELSEWHERE
 from nnc.language.settings import NAMES as SETTINGS
 from nnc.language.signature import TYPE_NAMES
 from nnc.language.statements import assigned
@@ -323,13 +324,14 @@ def _train(home: FileScope, reporter: Reporter, item: tree.Train) -> None:
     misspelt: set[str] = set()
     for name, local in body.locals.items():
         if local.what == "setting" and name not in SETTINGS and not local.is_used and not name.startswith("_"):
-            near = nearest(name, SETTINGS)
+            near = None if name in ELSEWHERE else nearest(name, SETTINGS)
             misspelt |= {near} if near else set()
+            known = ELSEWHERE.get(name, "the settings are " + ", ".join(SETTINGS))
             reporter.error(
                 "E0501",
                 f"there is no setting `{name}`, and nothing uses it as a variable",
                 local.span,
-                help=f"did you mean `{near}`?" if near else "the settings are " + ", ".join(SETTINGS),
+                help=f"did you mean `{near}`?" if near else known,
             )
         elif local.what == "target" and not local.is_used:
             reporter.warning(

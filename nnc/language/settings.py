@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from nnc.base.source import Span
 from nnc.language.values import Anything, is_number
-from nnc.tensor.program import Settings
+from nnc.tensor.program import Plain, Settings
 
 PRECISIONS = ("f32", "tf32", "bf16")
 
@@ -20,12 +20,17 @@ class Setting:
     accepts: Callable[[Anything], bool]
 
 
-def _counts(value: Anything) -> bool:
+def is_count(value: Anything) -> bool:
+    """Whether the value is an integer of at least 1."""
     return isinstance(value, int) and not isinstance(value, bool) and value >= 1
 
 
 def _is_seed(value: Anything) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63
+
+
+def _is_path(value: Anything) -> bool:
+    return isinstance(value, str) and bool(value)
 
 
 def _is_share(value: Anything) -> bool:
@@ -35,26 +40,36 @@ def _is_share(value: Anything) -> bool:
 ACCUMULATION = "gradient_accumulation_steps"  # of the optimizers' programs, not of the run
 
 PLAIN: dict[str, Setting] = {
-    "batch_size": Setting("an integer of at least 1", lambda v: _counts(v) and isinstance(v, int) and v < 2**31),
-    "epochs": Setting("an integer of at least 1", _counts),
-    ACCUMULATION: Setting("an integer of at least 1", _counts),
+    "batch_size": Setting("an integer of at least 1", lambda v: is_count(v) and isinstance(v, int) and v < 2**31),
+    "epochs": Setting("an integer of at least 1", is_count),
+    ACCUMULATION: Setting("an integer of at least 1", is_count),
     "seed": Setting("an integer of at least 0", _is_seed),
     "precision": Setting("one of " + ", ".join(f'"{each}"' for each in PRECISIONS), lambda v: v in PRECISIONS),
-    "data": Setting('the path of a data set, "digits.npz"', lambda v: isinstance(v, str) and bool(v)),
+    "data": Setting('the path of a data set, "digits.npz"', _is_path),
     "validation_split": Setting("a number of at least 0 and below 1", _is_share),
+    "weights": Setting(
+        'the path of a file of weights, "pretrained.safetensors"', lambda v: isinstance(v, str) and bool(v)
+    ),
 }
 LOSS, OPTIMIZER, METRICS, BATCH_SIZE = "loss", "optimizer", "metrics", "batch_size"
-PENDING = (
-    "weights",
-    "early_stopping",
-    "class_weight",
-    "sample_weight",
-    "validation_data",
-)
-NAMES = (LOSS, OPTIMIZER, METRICS, *PLAIN, *PENDING)
+EARLY_STOPPING, CLASS_WEIGHT = "early_stopping", "class_weight"
+NAMES = (LOSS, OPTIMIZER, METRICS, *PLAIN, EARLY_STOPPING, CLASS_WEIGHT)
+# what `fit` takes and a program does not hold, by where it goes
+ELSEWHERE = {
+    "validation_data": "arrays are given to fit, or lie in the `data` file as NAME_val; a share of the samples is held "
+    "out by validation_split",
+    "sample_weight": "weights of samples are given to fit, or lie in the `data` file as sample_weight",
+    "callbacks": "callbacks are given to fit",
+    "shuffle": "the order of the samples is an argument of fit",
+}
 
 
-def settings_of(values: Mapping[str, Anything], spans: dict[str, Span]) -> Settings:
+def settings_of(
+    values: Mapping[str, Anything],
+    spans: dict[str, Span],
+    early_stopping: Mapping[str, Plain] | None = None,
+    class_weight: Mapping[str, tuple[float, ...]] | None = None,
+) -> Settings:
     """The settings as data; what is not set has its default."""
     default = Settings()
 
@@ -62,13 +77,20 @@ def settings_of(values: Mapping[str, Anything], spans: dict[str, Span]) -> Setti
         value = values.get(name)
         return value if isinstance(value, int) else otherwise
 
-    precision, data, split = values.get("precision"), values.get("data"), values.get("validation_split")
+    def text(name: str, otherwise: str | None) -> str | None:
+        value = values.get(name)
+        return value if isinstance(value, str) else otherwise
+
+    split = values.get("validation_split")
     return Settings(
         batch_size=integer("batch_size", default.batch_size),
         epochs=integer("epochs", default.epochs),
         seed=integer("seed", default.seed),
-        precision=precision if isinstance(precision, str) else default.precision,
-        data=data if isinstance(data, str) else default.data,
+        precision=text("precision", None) or default.precision,
+        data=text("data", default.data),
+        weights=text("weights", default.weights),
         validation_split=float(split) if isinstance(split, int | float) else default.validation_split,
+        early_stopping=early_stopping,
+        class_weight=class_weight,
         spans=spans,
     )

@@ -6,19 +6,19 @@ program, and the accumulators that `fit` reads once an epoch.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
 from nnc.base.source import Span
-from nnc.language import weighing
+from nnc.language import records, weighing
 from nnc.language.context import Elaboration
 from nnc.language.fold import result_function
 from nnc.language.naming import Place
 from nnc.language.operators import number
 from nnc.language.optimize import trained_by
 from nnc.language.scope import Frame
-from nnc.language.settings import ACCUMULATION, BATCH_SIZE, LOSS, METRICS, NAMES, OPTIMIZER, PENDING, PLAIN
+from nnc.language.settings import ACCUMULATION, BATCH_SIZE, EARLY_STOPPING, LOSS, NAMES, OPTIMIZER, PLAIN
 from nnc.language.statements import run
 from nnc.language.values import (
     Anything,
@@ -33,9 +33,10 @@ from nnc.language.values import (
     spell,
 )
 from nnc.syntax import tree
-from nnc.tensor.program import PLAIN_WEIGHT, Optimizer, Report, Settings
+from nnc.tensor.program import PLAIN_WEIGHT, Optimizer, Plain, Report, Settings
 
-_ORDER = {LOSS: 0, OPTIMIZER: 2}  # metrics add no penalty; an optimizer may name all parameters
+# metrics add no penalty; an optimizer may name all parameters, early stopping all that is reported
+_ORDER = {LOSS: 0, OPTIMIZER: 2, EARLY_STOPPING: 3}
 COUNT = "count"
 TAKEN = (LOSS, COUNT, PLAIN_WEIGHT)
 
@@ -51,6 +52,9 @@ class Training:
     folds: dict[str, str] = field(default_factory=dict)  # of accumulators that are no sums: "max" or "min"
     reports: list[Report] = field(default_factory=list)
     optimizers: tuple[Optimizer, ...] = ()
+    targets: dict[str, Anything] = field(default_factory=dict)
+    early_stopping: Mapping[str, Plain] | None = None
+    class_weight: Mapping[str, tuple[float, ...]] | None = None
 
 
 def train_block(ctx: Elaboration, node: tree.Train, frame: Frame) -> Training:
@@ -61,7 +65,10 @@ def train_block(ctx: Elaboration, node: tree.Train, frame: Frame) -> Training:
         name = statement.names[0].text if isinstance(statement, tree.Assign) and len(statement.names) == 1 else None
         if isinstance(statement, tree.Assign) and name in NAMES:
             settings.setdefault(str(name), statement)
-        elif not isinstance(statement, tree.TargetStmt):
+        elif isinstance(statement, tree.TargetStmt):
+            bound = frame.find(statement.name.text)
+            found.targets[statement.name.text] = None if bound is None else bound.value
+        else:
             _guarded(ctx, partial(run, ctx, tree.Block((statement,), statement.span), frame, {}))
     for name, statement in sorted(settings.items(), key=lambda item: _ORDER.get(item[0], 1)):
         found.spans[name] = statement.value.span
@@ -91,27 +98,30 @@ def _guarded(ctx: Elaboration, action: Callable[[], None]) -> None:
 
 def _setting(ctx: Elaboration, name: str, node: tree.Assign, frame: Frame, found: Training) -> None:
     span = node.value.span
-    if name in PENDING:
-        raise ctx.unsupported(f"the setting `{name}` is", node.names[0].span)
     if name == OPTIMIZER and ctx.mode != "train":
         return
     frame.place = Place((name,))
     states, renewed = dict(ctx.states), set(ctx.renewed)
     value = ctx.evaluate(node.value, frame, name)
-    if name == OPTIMIZER:
-        written = " ".join(span.text.split())
-        steps = found.values.get(ACCUMULATION)
-        found.optimizers = trained_by(ctx, value, span, frame, written, steps if isinstance(steps, int) else 1)
-    elif name == LOSS:
-        _loss(ctx, value, span, found)
-    elif name == METRICS:
-        ctx.states, ctx.renewed = states, renewed  # a metric changes none
-        _metrics(ctx, value, span, found)
-    else:
-        setting = PLAIN[name]
-        if not setting.accepts(value):
-            raise ctx.fail("E0505", f"`{name}` is {setting.wanted}, and this is {describe(value)}", span)
-        found.values[name] = value
+    match name:
+        case "optimizer":
+            written = " ".join(span.text.split())
+            steps = found.values.get(ACCUMULATION)
+            found.optimizers = trained_by(ctx, value, span, frame, written, steps if isinstance(steps, int) else 1)
+        case "loss":
+            _loss(ctx, value, span, found)
+        case "metrics":
+            ctx.states, ctx.renewed = states, renewed  # a metric changes none
+            _metrics(ctx, value, span, found)
+        case "early_stopping":
+            found.early_stopping = records.early_stopping(ctx, value, span, found.reports)
+        case "class_weight":
+            found.class_weight = records.class_weights(ctx, value, span, found.targets)
+        case _:
+            setting = PLAIN[name]
+            if not setting.accepts(value):
+                raise ctx.fail("E0505", f"`{name}` is {setting.wanted}, and this is {describe(value)}", span)
+            found.values[name] = value
 
 
 # Loss ---------------------------------------------------------------------------------------------------------------

@@ -31,6 +31,7 @@ from nnc.runtime.model import Model
 from nnc.runtime.npz import load_data, load_npz
 from nnc.runtime.plan import plan
 from nnc.runtime.random import Draws
+from nnc.runtime.stopping import EarlyStopping
 
 __all__ = [
     "BATCH",
@@ -43,6 +44,7 @@ __all__ = [
     "DataWarning",
     "Draw",
     "Draws",
+    "EarlyStopping",
     "Extent",
     "History",
     "Launch",

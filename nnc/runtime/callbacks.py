@@ -13,7 +13,8 @@ KINDS = ("train", "test", "predict")
 
 
 class Callback:
-    """Override what you need. `self.model` is the model, `self.params` holds `epochs`, `steps` and `verbose`.
+    """Override what you need. `self.model` is the model, `self.params` holds `epochs`, `steps`, `verbose`,
+    and in `fit` `validates`, whether there is validation data.
 
     `logs` holds the running means by name; setting `self.model.stop_training = True` ends the training after the
     batch or epoch. Hooks of batches make every batch's numbers be read, which a GPU has to be waited for.
@@ -92,8 +93,12 @@ class Callbacks:
             if hasattr(member, "set_model"):
                 member.set_model(model)
 
+    def has(self, hook: str) -> bool:
+        """Whether any does something at that hook."""
+        return bool(self._hooks[hook])
+
     def has_batches(self, kind: str) -> bool:
-        return bool(self._hooks[f"on_{kind}_batch_begin"] or self._hooks[f"on_{kind}_batch_end"])
+        return self.has(f"on_{kind}_batch_begin") or self.has(f"on_{kind}_batch_end")
 
     def call(self, hook: str, *args: Any) -> None:
         """`call("on_epoch_end", epoch, logs)`. Each gets a dict of its own: what one adds, the others do not see."""

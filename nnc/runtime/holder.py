@@ -1,6 +1,7 @@
 """`Holder`: what a model declares and holds (weights, states, the optimizer, its place in training), and the files
 that they go to."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -59,7 +60,9 @@ class Holder:
         self.guards = Guards() if _guard else None
         self.store = Store(self.parameters_table, self.states_table, self.slots)
         self.store.allocate(self.size, self.device, self.guards)
-        self.store.initialize(self.seed)
+        self.best: dict[str, dict[str, Tensor]] = {}  # weights of the best epochs, by what early stopping watches
+        self.missing: Path | None = None  # the file that training was to start from
+        self._begin()
         self._stop: list[int] = []
         self.kept: dict[str, tuple[Data, Batches]] = {}  # of the last single batch of each kind
 
@@ -80,6 +83,7 @@ class Holder:
     def set_weights(self, weights: Sequence[Any] | Mapping[str, Any]) -> None:
         """Take weights as `get_weights` gives them, or a dict by path, which may hold some of them only."""
         trained.set_weights(self.store.weights(), weights)
+        self.missing = None
 
     def count_params(self) -> int:
         """How many numbers the parameters and the states hold."""
@@ -87,8 +91,26 @@ class Holder:
 
     def reset(self) -> None:
         """Go back to the initial weights, optimizer and step."""
-        self.store.initialize(self.seed)
+        self._begin()
         self.place, self.running = Place(), None
+
+    def _begin(self) -> None:
+        """The initial weights: drawn, or those of the file that the `weights` setting names."""
+        self.store.initialize(self.seed)
+        given: str | None = self.defaults.get("weights")
+        if given is not None:
+            path = self.beside(given)
+            if path.is_file():
+                self.load_weights(path)
+            else:
+                self.missing = path
+
+    @classmethod
+    def beside(cls, given: str) -> Path:
+        """A path that the program names, which is relative to the .nn file."""
+        module = getattr(sys.modules.get(cls.__module__), "__file__", None)
+        folder = Path(module).parent if module else Path()
+        return folder / Path(cls.source[0]).parent / given
 
     def save(self, path: str | Path) -> None:
         """Write weights, states, optimizer, step, seed and, within an epoch, the place in it, to one file."""
@@ -97,6 +119,7 @@ class Holder:
     def load(self, path: str | Path) -> None:
         """Take everything that `save` wrote. The file is checked whole before anything changes."""
         trained.load(self, path)
+        self.missing = None
 
     def save_weights(self, path: str | Path) -> None:
         """Write parameters and states only."""
@@ -105,3 +128,4 @@ class Holder:
     def load_weights(self, path: str | Path) -> None:
         """Take parameters and states from a checkpoint, or from any safetensors file with the same names."""
         trained.load(self, path, weights_only=True)
+        self.missing = None

@@ -34,6 +34,7 @@ class Place:
     batch: int = 0  # how many of its batches were taken
     run: dict[str, Any] = field(default_factory=dict)  # what must be the same to go on within an epoch
     sums: list[float] = field(default_factory=list)  # the running sums, within an epoch
+    stopping: dict[str, dict[str, Any]] = field(default_factory=dict)  # what early stopping remembers, by its monitor
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +103,10 @@ class Loop:
         with interrupts(self._stop):
             try:
                 for epoch in range(run.first_epoch, run.epochs):
-                    logs = self._epoch(run, epoch, history)
-                    run.save()
                     if model.stop_training:
                         break
+                    logs = self._epoch(run, epoch, history)
+                    run.save()
             except KeyboardInterrupt:
                 self._progress.abandon()
                 if not self._is_torn:
@@ -115,6 +116,8 @@ class Loop:
                 self._progress.abandon()
                 raise
         call("on_train_end", logs)
+        if self._callbacks.has("on_train_end"):  # which may have changed the weights
+            run.save()
 
     def _epoch(self, run: Run, epoch: int, history: History) -> dict[str, float]:
         model, batches, place = self._model, run.batches, self._model.place

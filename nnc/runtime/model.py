@@ -3,7 +3,6 @@
 It checks arguments and hands them on: batches.py runs steps, loop.py epochs, checkpoint.py writes files.
 """
 
-import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -16,7 +15,7 @@ from torch import Tensor
 from nnc.runtime import arguments, shell, summary, trained
 from nnc.runtime.accumulators import clear
 from nnc.runtime.batches import FOREVER, Batches, Setting, TorchBatches, TritonBatches
-from nnc.runtime.callbacks import Callbacks, History
+from nnc.runtime.callbacks import Callbacks, History, as_list
 from nnc.runtime.capture import player
 from nnc.runtime.data import Data
 from nnc.runtime.errors import DataError, UsageError
@@ -26,6 +25,7 @@ from nnc.runtime.npz import load_data
 from nnc.runtime.progress import Progress
 from nnc.runtime.random import Orders
 from nnc.runtime.split import split_tail
+from nnc.runtime.stopping import EarlyStopping
 
 
 class Model(Holder):
@@ -76,6 +76,7 @@ class Model(Holder):
         batch = arguments.whole("batch_size", self._setting("batch_size", batch_size, 32), 1)
         last = arguments.whole("epochs", self._setting("epochs", epochs, 1), 0)
         fraction = self._setting("validation_split", validation_split, 0.0)
+        class_weight = self._setting("class_weight", class_weight, None)
         data, held = self._training_data(x, y, sample_weight, class_weight, validation_data, fraction)
         self.store.adapt(data.arrays)
         batches = self._batches("train", data, min(batch, data.samples), shuffled=bool(shuffle))
@@ -86,7 +87,8 @@ class Model(Holder):
         first = trained.start(self, agreed, bool(resume), arguments.whole("initial_epoch", initial_epoch, 0))
         self.stop_training = False
         history = self.history if resume and self.history is not None else History()
-        loop = self._loop(callbacks, verbose, steps, last)
+        members = self._with_stopping(callbacks)
+        loop = self._loop(members, verbose, steps, last, validates=validation is not None)
         history.params = {"epochs": last, "steps": steps, "verbose": verbose}
         history.model, self.history = self, history
         orders = Orders(self.seed) if shuffle else None
@@ -206,9 +208,7 @@ class Model(Holder):
         given: str | None = cls.defaults.get("data")
         if given is None:
             raise DataError("x is missing, and the program's train block has no `data` setting to take its place")
-        module = getattr(sys.modules.get(cls.__module__), "__file__", None)
-        folder = Path(module).parent if module else Path()
-        return folder / Path(cls.source[0]).parent / given
+        return cls.beside(given)
 
     @classmethod
     def main(cls, arguments: Sequence[str] | None = None) -> int:
@@ -221,8 +221,18 @@ class Model(Holder):
     def _setting(self, name: str, given: Any, otherwise: Any) -> Any:
         return given if given is not None else self.defaults.get(name, otherwise)
 
-    def _loop(self, callbacks: Any = None, verbose: str | int = 0, steps: int = 1, epochs: int = 1) -> Loop:
-        members = Callbacks(callbacks, self, epochs=epochs, steps=steps, verbose=verbose)
+    def _with_stopping(self, callbacks: Any) -> list[Any]:
+        """The callbacks, after the `early_stopping` of the train block where they hold none."""
+        members = as_list(callbacks)
+        given = self.defaults.get("early_stopping")
+        if given is None or any(isinstance(member, EarlyStopping) for member in members):
+            return members
+        return [EarlyStopping(**given), *members]
+
+    def _loop(
+        self, callbacks: Any = None, verbose: str | int = 0, steps: int = 1, epochs: int = 1, **params: bool
+    ) -> Loop:
+        members = Callbacks(callbacks, self, epochs=epochs, steps=steps, verbose=verbose, **params)
         return Loop(self, members, Progress(verbose), self._stop)
 
     def _single(self, kind: str, data: Data) -> Batches:
@@ -245,6 +255,11 @@ class Model(Holder):
         step = self.steps[self.backend].get(kind)
         if step is None:
             raise UsageError(f"{self.source[0]} has no train block, so this model can only predict")
+        if self.missing is not None:
+            raise DataError(
+                f"{self.missing}: there is no such file, and the `weights` setting of {self.source[0]} names it; "
+                "train and save that model first, or load other weights"
+            )
         waiting = self.store.unadapted() if kind != "train" else []
         if waiting:
             raise UsageError(

@@ -14,6 +14,8 @@ from nnc.runtime.callbacks import History
 from nnc.runtime.data import did_you_mean
 from nnc.runtime.errors import CheckpointError, UsageError
 
+BEST = "best:"  # before the weights that early stopping keeps; no path holds a colon
+
 if TYPE_CHECKING:
     from nnc.runtime.holder import Holder
 
@@ -31,12 +33,14 @@ def save(model: "Holder", path: str | Path, weights_only: bool = False) -> None:
             "place": place,
             "history": {"history": history.history, "epoch": history.epoch},
         }
+        tensors = {**tensors, **_best(model.best)}
     checkpoint.write(path, tensors, about)
 
 
 def load(model: "Holder", path: str | Path, weights_only: bool = False) -> None:
     """Take a file's tensors and, unless weights_only, its place, seed and history. All or nothing."""
     tensors, about = checkpoint.read(path)
+    best = {name: tensors.pop(name) for name in list(tensors) if about is not None and name.startswith(BEST)}
     if weights_only:
         wanted = model.store.weights()
         found = {name: tensor for name, tensor in tensors.items() if about is None or not _is_optimizer(name)}
@@ -57,9 +61,18 @@ def load(model: "Holder", path: str | Path, weights_only: bool = False) -> None:
         model.seed = int(about["seed"])
         model.kept.clear()  # they hold the seed that they were made with
         model.running = None
+        model.best = {}
+        for name, tensor in best.items():
+            monitor, path_of = name.removeprefix(BEST).split("/", 1)
+            model.best.setdefault(monitor, {})[path_of] = tensor
         model.history = History()
         model.history.history = about["history"]["history"]
         model.history.epoch = about["history"]["epoch"]
+
+
+def _best(best: Mapping[str, Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """The weights of the best epochs, by what early stopping watches and by path, as a file holds them."""
+    return {f"{BEST}{monitor}/{path}": tensor for monitor, held in best.items() for path, tensor in held.items()}
 
 
 def _is_optimizer(name: str) -> bool:
@@ -84,6 +97,7 @@ def start(model: "Holder", agreed: Mapping[str, Any], resume: bool, initial_epoc
             place.sums = model.running.tolist()
     else:
         place.epoch, place.batch = initial_epoch, 0
+        place.stopping, model.best = {}, {}
     place.run = dict(agreed)
     return place.epoch
 

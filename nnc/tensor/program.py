@@ -6,6 +6,7 @@ training step; `schedule`, `emit` and `tools` read it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -14,6 +15,8 @@ from nnc.tensor.ir import Function, Value
 from nnc.tensor.types import TensorType
 
 PLAIN_WEIGHT = "weight"  # of the binding of the weights that belong to no term of a loss
+
+Plain = int | float | bool | str | None  # a value that is known when compiling, and no tensor
 
 
 class Role(Enum):
@@ -185,7 +188,12 @@ class Application:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The `train` block's settings, which are the defaults of `fit`."""
+    """The `train` block's settings, which are the defaults of `fit`.
+
+    weights:        the file that training starts from.
+    early_stopping: Keras's arguments of EarlyStopping.
+    class_weight:   a weight for each class, by target.
+    """
 
     batch_size: int = 32
     epochs: int = 1
@@ -193,6 +201,9 @@ class Settings:
     precision: str = "f32"
     data: str | None = None
     validation_split: float = 0.0
+    weights: str | None = None
+    early_stopping: Mapping[str, Plain] | None = None
+    class_weight: Mapping[str, tuple[float, ...]] | None = None
     spans: dict[str, Span] = field(default_factory=dict)
 
 
