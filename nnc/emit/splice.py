@@ -14,6 +14,8 @@ import ast
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
+from itertools import accumulate
 from typing import TypeAlias
 
 from nnc.emit.expression import precedence
@@ -87,6 +89,16 @@ def splice(
     return "\n".join(lines) + "\n"
 
 
+@cache
+def _functions(template: str) -> dict[str, tuple[ast.FunctionDef, dict[ast.AST, ast.AST]]]:
+    """The functions of a template by name, and what each of their nodes lies in: alike for all kernels made of it."""
+    return {
+        function.name: (function, {child: node for node in ast.walk(function) for child in ast.iter_child_nodes(node)})
+        for function in ast.parse(template).body
+        if isinstance(function, ast.FunctionDef)
+    }
+
+
 def _locate(
     template: str,
     kernel: str,
@@ -96,27 +108,14 @@ def _locate(
     flags: Mapping[str, bool],
     names: Mapping[str, str],
 ) -> _Template:
-    tree = ast.parse(template)
-    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == kernel]
-    if not functions:
+    functions = _functions(template)
+    if kernel not in functions:
         raise SpliceError(f"{kernel}: the template has no such function")
-    function = functions[0]
+    function, parents = functions[kernel]
     lines = tuple(template.split("\n"))
-    starts = [0]
-    for line in lines:
-        starts.append(starts[-1] + len(line.encode()) + 1)
-    found = _Template(
-        source=template.encode(),
-        lines=lines,
-        line_starts=tuple(starts),
-        function=function,
-        parameters=frozenset(argument.arg for argument in function.args.args),
-        hooks=hooks,
-        constants=constants,
-        flags=flags,
-        names=names,
-        parents={child: node for node in ast.walk(function) for child in ast.iter_child_nodes(node)},
-    )
+    starts = tuple(accumulate((len(line.encode()) + 1 for line in lines), initial=0))
+    parameters = frozenset(argument.arg for argument in function.args.args)
+    found = _Template(template.encode(), lines, starts, function, parameters, hooks, constants, flags, names, parents)
     unknown = sorted({*hooks, *constants, *flags} - found.parameters)
     if unknown:
         raise found.error(function, f"{', '.join(unknown)} is no parameter of the template")

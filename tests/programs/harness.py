@@ -65,13 +65,14 @@ def fitted(
     guard: bool,
     device: str = "cpu",
     curve: Curve | None = None,
+    epochs: int = EPOCHS,
 ) -> Any:
-    """A model after two epochs, which keeps the bits of its guards."""
+    """A trained model, which keeps the bits of its guards."""
     inputs, targets, weight = reference.data(samples)
     model = cls(device=device, seed=SEED, backend=backend, _guard=guard)
     callbacks = [] if curve is None else [curve]
     model.fit(
-        inputs, targets or None, batch_size=batch, epochs=EPOCHS, verbose=0, sample_weight=weight, callbacks=callbacks
+        inputs, targets or None, batch_size=batch, epochs=epochs, verbose=0, sample_weight=weight, callbacks=callbacks
     )
     return model
 
@@ -96,11 +97,17 @@ def check_padding(model: Any) -> None:
 
 
 def check_against_float64(
-    reference: Reference, cls: Any, model: Any, samples: int, batch: int, curve: Curve | None = None
+    reference: Reference,
+    cls: Any,
+    model: Any,
+    samples: int,
+    batch: int,
+    curve: Curve | None = None,
+    epochs: int = EPOCHS,
 ) -> None:
     inputs, targets, weight = reference.data(samples)
     fresh = cls(device="cpu", seed=SEED, backend="torch")
-    orders = [Orders(SEED).at(epoch, samples) for epoch in range(EPOCHS)]
+    orders = [Orders(SEED).at(epoch, samples) for epoch in range(epochs)]
     states = carried(fresh) | reference.adapted(inputs)
     trained = train(reference, parameters(fresh), inputs | targets, weight, batch, orders, states)
     wanted = trained.arrays

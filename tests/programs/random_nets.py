@@ -311,14 +311,14 @@ class Writer:
     # -------------------------------------------------------------------------------------------- whole
 
     def start(self) -> None:
-        """Two to four inputs: vectors, sequences, bytes, indices."""
+        """Two or three inputs: vectors, sequences, bytes, indices."""
         kinds: list[tuple[str, Draw, Shape]] = [
             ("float[3]", floats(3), (3,)),
             ("float[2, 4]", floats(2, 4), (2, 4)),
             ("u8[5]", lambda generator, n: generator.integers(0, 256, (n, 5)).astype(np.uint8), (5,)),
             ("index(4)", labels(4), ()),
         ]
-        for place in self.rng.permutation(4)[: self.rng.integers(2, 5)]:
+        for place in self.rng.permutation(4)[: self.rng.integers(2, 4)]:
             type, draw, shape = kinds[place]
             x = f"x{place}"
             self.net.inputs[x] = (type, draw)
@@ -353,7 +353,7 @@ class Writer:
     def finish(self) -> Net:
         self.start()
         kinds = (self.dense, self.shared, self.shared, self.centred, self.normal, self.merge, self.merge, self.view)
-        for _ in range(self.rng.integers(4, 9)):
+        for _ in range(self.rng.integers(2, 6)):
             (*kinds, self.parts, self.several)[self.rng.integers(len(kinds) + 2)]()
         net, x = self.net, self.gathered()
         classes, numbers = int(self.rng.integers(2, 5)), self.rng.random() < 0.6

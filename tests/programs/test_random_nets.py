@@ -17,9 +17,10 @@ from tests.programs.harness import check_against_float64, check_results, fitted,
 from tests.programs.random_nets import net
 from tests.programs.references import ROOT
 
-SEEDS = 20
-PART = 10  # that one process interprets
+SEEDS = 200
+PART = 50  # that one process interprets
 SAMPLES = 5
+EVERY = 5  # of which one has its text read by lint and the formatter, and its kernels outside training interpreted
 
 
 @pytest.mark.parametrize("first", range(0, SEEDS, PART))
@@ -41,7 +42,9 @@ def check_all(first: int, last: int, device: str = "cpu") -> None:
                 text = check(seed, device)
             except Exception as error:
                 raise AssertionError(f"seed {seed}: {error}\n{net(seed).text()}") from error
-            (Path(folder) / f"net_{seed}.py").write_text(text, encoding="utf-8")
+            if seed % EVERY == 0:
+                assert lint(text) == [], f"seed {seed}"
+                (Path(folder) / f"net_{seed}.py").write_text(text, encoding="utf-8")
         check_format(folder)
 
 
@@ -53,17 +56,17 @@ def check_format(folder: str) -> None:
 
 
 def check(seed: int, device: str = "cpu") -> str:
-    """Two epochs, some with a smaller batch at their end, then evaluation and prediction. Returns the module."""
+    """Two steps, the second of a smaller batch, then evaluation and prediction. Returns the module."""
     made = net(seed)
     reporter = Reporter()
     text = emission.run(schedule(Source(f"net_{seed}.nn", made.text()), Options(), reporter))
     assert reporter.all == ()
-    assert lint(text) == []
     cls = imported(text, f"net_{seed}")
-    batch = (SAMPLES, SAMPLES - 1, SAMPLES)[seed % 3]
+    batch = 3 + seed % 2
     reference = made.reference(((SAMPLES, batch),))
     for backend in ("triton", "torch"):
-        model = fitted(cls, reference, SAMPLES, batch, backend, True, device)
-        check_against_float64(reference, cls, model, SAMPLES, batch)
-        check_results(reference, model, 3, 3)
+        model = fitted(cls, reference, SAMPLES, batch, backend, True, device, epochs=1)
+        check_against_float64(reference, cls, model, SAMPLES, batch, epochs=1)
+        if backend == "torch" or device != "cpu" or seed % EVERY == 0:
+            check_results(reference, model, 3, 3)
     return text
