@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ast
 import importlib.resources
+import re
 from collections.abc import Sequence
 from functools import cache
 
@@ -29,8 +30,10 @@ def names() -> tuple[str, ...]:
 
 
 def _called(text: str) -> set[str]:
-    calls = (node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name))
-    return {node.id for node in calls} & set(_library())
+    known = _library().keys() & set(re.findall(r"\w+", text))
+    if not known:
+        return set()
+    return {node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)} & known
 
 
 def needed(bodies: Sequence[str]) -> list[str]:

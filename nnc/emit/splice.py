@@ -119,7 +119,7 @@ def _locate(
     unknown = sorted({*hooks, *constants, *flags} - found.parameters)
     if unknown:
         raise found.error(function, f"{', '.join(unknown)} is no parameter of the template")
-    local = {node.id for node in ast.walk(function) if isinstance(node, ast.Name)}
+    local = {node.id for node in parents if isinstance(node, ast.Name)}
     taken = sorted({new for old, new in names.items() if new != old} & (local - names.keys()))
     if taken or len(set(names.values())) < len(names):
         raise found.error(function, f"a new name is taken: {', '.join(taken) or ', '.join(sorted(names.values()))}")
@@ -322,7 +322,7 @@ def _check(found: _Template, lines: Sequence[str]) -> None:
     unread = [parameter for parameter in bound if parameter not in read]
     if unread:
         raise found.error(found.function, f"nothing reads the parameter {', '.join(sorted(unread))} of the result")
-    own = (node for node in ast.walk(found.function) if isinstance(node, ast.Name))
+    own = (node for node in found.parents if isinstance(node, ast.Name))
     stores = (node.id for node in own if isinstance(node.ctx, ast.Store))
     clash = sorted({found.names.get(name, name) for name in stores} & bound)
     if clash:

@@ -50,9 +50,9 @@ def live_lines(lines: Sequence[str], head: int) -> list[str]:
     kept = list(lines)
     while True:
         function = parsed_function(kept)
-        read = {node.id for node in ast.walk(function) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
-        statements = [node for node in ast.walk(function) if isinstance(node, ast.stmt)]
-        dead = [node for node in statements if _is_dead(node, read)]
+        nodes = tuple(ast.walk(function))
+        read = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+        dead = [node for node in nodes if isinstance(node, ast.stmt) and _is_dead(node, read)]
         if not dead:
             break
         last = max(dead, key=lambda node: node.lineno)  # one at a time: it may leave its block empty

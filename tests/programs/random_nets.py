@@ -353,7 +353,7 @@ class Writer:
     def finish(self) -> Net:
         self.start()
         kinds = (self.dense, self.shared, self.shared, self.centred, self.normal, self.merge, self.merge, self.view)
-        for _ in range(self.rng.integers(2, 6)):
+        for _ in range(self.rng.integers(1, 5)):
             (*kinds, self.parts, self.several)[self.rng.integers(len(kinds) + 2)]()
         net, x = self.net, self.gathered()
         classes, numbers = int(self.rng.integers(2, 5)), self.rng.random() < 0.6
