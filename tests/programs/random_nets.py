@@ -350,10 +350,10 @@ class Writer:
         )  # fmt: skip
         return y
 
-    def finish(self) -> Net:
+    def finish(self, most: int) -> Net:
         self.start()
-        kinds = (self.dense, self.shared, self.shared, self.centred, self.normal, self.merge, self.merge, self.view)
-        for _ in range(self.rng.integers(1, 5)):
+        kinds = (self.dense, self.shared, self.centred, self.normal, self.merge, self.view, self.view)
+        for _ in range(self.rng.integers(2, most + 1)):
             (*kinds, self.parts, self.several)[self.rng.integers(len(kinds) + 2)]()
         net, x = self.net, self.gathered()
         classes, numbers = int(self.rng.integers(2, 5)), self.rng.random() < 0.6
@@ -385,5 +385,6 @@ class Writer:
         return net
 
 
-def net(seed: int) -> Net:
-    return Writer(seed).finish()
+def net(seed: int, most: int = 4) -> Net:
+    """Of at most so many lines beside those for inputs and results."""
+    return Writer(seed).finish(most)
