@@ -83,12 +83,24 @@ def shared(p: Tensors, d: Tensors) -> Outcome:
     return Outcome({"alike": logits.softmax(-1)}, entropy(logits, d["same"]), {"accuracy": hits(logits, d["same"])})
 
 
-def custom(p: Tensors, d: Tensors) -> Outcome:
+def custom(p: Tensors, d: Tensors, training: bool) -> Outcome:
+    states: Tensors = {}
+
+    def snake(x: Tensor) -> Tensor:
+        return x + x.sin().square()
+
+    def power_normalised(path: str, x: Tensor) -> Tensor:
+        square = moving = p[f"{path}.moving_square"]
+        if training:
+            square = x.square().mean(0)
+            states[f"{path}.moving_square"] = 0.9 * moving + 0.1 * square
+        return x / (square + 1e-5).sqrt() * p[f"{path}.gamma"] + p[f"{path}.beta"]
+
     def highway(path: str, x: Tensor) -> Tensor:
         gate = dense(p, f"{path}.gate", x).sigmoid()
-        return gate * dense(p, f"{path}.y", x).relu() + (1 - gate) * x
+        return gate * snake(dense(p, f"{path}.y", x)) + (1 - gate) * x
 
-    hidden = dense(p, "hidden", d["pixels"]).relu()
+    hidden = snake(power_normalised("hidden.power_normalization", dense(p, "hidden", d["pixels"])))
     hidden = highway("hidden.highway_2", highway("hidden.highway", hidden))
     logits = dense(p, "probs", hidden)
     right = logits.softmax(-1).gather(-1, d["digit"][:, None]).squeeze(-1)
@@ -97,6 +109,7 @@ def custom(p: Tensors, d: Tensors) -> Outcome:
         {"probs": logits.softmax(-1)},
         entropy(logits, d["digit"]) + (1 - right),
         {"accuracy": hits(logits, d["digit"])},
+        states=states,
         shares={"eights": (eights * hits(logits, d["digit"]), eights)},
     )
 
@@ -157,11 +170,15 @@ def siamese(p: Tensors, d: Tensors) -> Outcome:
     return Outcome({"distance": distance}, loss, {"accuracy": hit})
 
 
-def adabelief(rate: float) -> Callable[[int, Tensor, Tensors], Tensor]:
+def warmup(peak: float, steps: int) -> Callable[[int], float]:
+    return lambda number: peak * min(number / steps, (steps / number) ** 0.5)
+
+
+def adabelief(rate: Callable[[int], float]) -> Callable[[int, Tensor, Tensors], Tensor]:
     def step(number: int, g: Tensor, slots: Tensors) -> Tensor:
         m = slots["m"] = 0.9 * slot(slots, "m", g) + 0.1 * g
         s = slots["s"] = 0.999 * slot(slots, "s", g) + 0.001 * (g - m).square()
-        return -rate * m / (1 - 0.9**number) / ((s / (1 - 0.999**number)).sqrt() + 1e-7)
+        return -rate(number) * m / (1 - 0.9**number) / ((s / (1 - 0.999**number)).sqrt() + 1e-7)
 
     return step
 
@@ -224,11 +241,12 @@ SAMPLES = {
     ),
     "custom": Reference(
         FOLDER / "custom.nn",
-        custom,
-        adabelief(2e-3),
+        partial(custom, training=True),
+        adabelief(warmup(6e-3, 10)),
         {"pixels": greys("f")},
         {"digit": labels(10)},
-        SIZES,
+        ((97, 10), (4, 2)),  # a batch of one sample is normalised to 1 and -1: no gradient is left but rounding
+        partial(custom, training=False),
         tolerance=ADAPTIVE,
     ),
     "diabetes": Reference(
