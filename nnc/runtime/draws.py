@@ -62,7 +62,8 @@ class DrawnRows:
 
     def _give(self, held: Tensor, out: Tensor) -> None:
         """Convert what is held, true and false to the two numbers that they stand for."""
-        out.copy_(held)
+        is_truth = held.dtype is torch.bool and out.dtype is not torch.bool
+        out.copy_(held.view(torch.uint8) if is_truth else held)  # torch converts bytes in vectors, and bool one by one
         if self.draw.values is not None:
             low, high = self.draw.values
             if high - low != 1.0:

@@ -19,6 +19,8 @@ Attributes = Mapping[tuple[Role, str], str]
 
 # what the compiler calls results that no variable holds
 _PLAIN = frozenset(TABLE) | {"product", "difference", "quotient", "value"}
+# what the result of a primitive is called, where the primitive is named by what it does
+_RESULTS = {"einsum": "product", "mul": "product", "sub": "difference", "div": "quotient"}
 
 
 def readable(value: Value) -> str:
@@ -27,7 +29,7 @@ def readable(value: Value) -> str:
     if not scope:
         return hint
     if hint in _PLAIN:
-        return f"{scope[0]}_{hint}"
+        return f"{scope[0]}_{_RESULTS.get(hint, hint)}"
     if hint.startswith("d") and hint[1:] in _PLAIN:
         return f"d{scope[0]}"
     return hint
