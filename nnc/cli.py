@@ -12,7 +12,7 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
@@ -27,6 +27,7 @@ from nnc.tools import documentation, faults, files, summary
 from nnc.tools import explain as explaining
 
 DONE, PROGRAM_ERROR, WRONG_USAGE, FAULT, INTERRUPTED = 0, 1, 2, 70, 130
+CHECKPOINT = ".safetensors"
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -82,6 +83,7 @@ def running(command: Command) -> Command:
         click.option("--data", metavar="PATH", help="An .npz file; the train block's `data` unless given."),
         click.option("--batch-size", type=click.IntRange(min=1), metavar="N", help="Samples in a batch."),
         click.option("--device", metavar="NAME", callback=_device, help="cpu or cuda; cuda where there is one."),
+        click.option("--backend", type=click.Choice(["torch", "triton"]), help="triton on cuda, else torch."),
     )
     for decorate in reversed(decorators):
         command = decorate(command)
@@ -211,14 +213,21 @@ def _arguments(command: str, **given: object) -> list[str]:
     return line
 
 
+def _choice(model: str | None, block: str | None, settings: Mapping[str, str]) -> list[str]:
+    """The options that name the same model and training again."""
+    named = [("--model", model), ("--train", block)]
+    given = [part for option, name in named if name is not None for part in (option, name)]
+    return given + [part for name, value in settings.items() for part in ("--set", f"{name}={value}")]
+
+
 def _require_data(file: str, given: str | None, declared: str | None) -> None:
     if given is None and declared is None:
         raise files.FileError(f"the train block of {file} has no `data` setting: give an .npz file by --data")
 
 
-def _weights(file: str, given: str | None) -> Path:
+def _weights(file: str, variant: str | None, given: str | None) -> Path:
     """The checkpoint that is asked for, or the one that `nnc train` leaves beside the program."""
-    place = Path(given) if given is not None else Path(file).with_suffix(".safetensors")
+    place = Path(given) if given is not None else files.module_path(file, suffix=CHECKPOINT, variant=variant)
     if not place.is_file():
         hint = "; `nnc train` makes it, --weights names another one" if given is None else ""
         raise files.FileError(f"there is no checkpoint {place}{hint}")
@@ -230,6 +239,8 @@ def _weights(file: str, given: str | None) -> Path:
 @running
 @click.option("--epochs", type=click.IntRange(min=1), metavar="N", help="How often to go over the data.")
 @click.option("--seed", type=click.IntRange(min=0), metavar="N", help="Of weights, order and all else that is random.")
+@click.option("--validation-split", type=click.FloatRange(0, 1, max_open=True), metavar="SHARE", help="Held out.")
+@click.option("--verbose", type=click.Choice(["0", "1", "2"]), help="0 silent, 1 a bar, 2 a line an epoch.")
 @click.option("--resume", is_flag=True, help="Go on from the checkpoint, as if never interrupted.")
 @click.option("-o", "output", metavar="DIR", help="Folder of module and checkpoint; that of FILE unless given.")
 def train(
@@ -248,11 +259,13 @@ def train(
     made = pipeline.imported(place, file, compiled.model.name)
     code: int = made.main(_arguments("train", output=folder, **given))
     if code == DONE:
-        weights = folder / f"{Path(file).stem}.safetensors"
-        named = "" if weights == Path(file).with_suffix(".safetensors") else f" --weights {shlex.quote(str(weights))}"
+        weights = place.with_suffix(CHECKPOINT)
+        is_found = weights == files.module_path(file, suffix=CHECKPOINT, variant=compiled.model.variant)
+        again = shlex.join([file, *_choice(model, block, settings)])
+        named = "" if is_found else f" --weights {shlex.quote(str(weights))}"
         click.echo(f"module: {place}")
-        click.echo(f"next: nnc evaluate {shlex.quote(file)}{named}")
-        click.echo(f"      nnc summary {shlex.quote(file)}")
+        click.echo(f"next: nnc evaluate {again}{named}")
+        click.echo(f"      nnc summary {again}")
     return code
 
 
@@ -266,7 +279,7 @@ def evaluate(
     """Print loss and metrics of trained weights, over the validation data where no others are given."""
     compiled = pipeline.compile(file, Options(model, block, settings))
     _require_data(file, given["data"], compiled.model.settings.data)
-    line = _arguments("evaluate", weights=_weights(file, weights), **given)
+    line = _arguments("evaluate", weights=_weights(file, compiled.model.variant, weights), **given)
     code: int = pipeline.imported_now(compiled, file).main(line)
     return code
 
@@ -286,7 +299,7 @@ def predict(
     _require_data(file, given["data"], compiled.model.settings.data)
     if given["data"] is None and compiled.model.settings.data is not None:
         given["data"] = Path(file).parent / compiled.model.settings.data
-    line = _arguments("predict", weights=_weights(file, weights), **given)
+    line = _arguments("predict", weights=_weights(file, compiled.model.variant, weights), **given)
     code: int = pipeline.imported_now(compiled, file).main(line)
     return code
 

@@ -22,10 +22,10 @@ from nnc.base.diagnostic import Diagnostic, Explanation, Reporter
 from nnc.base.names import Names
 from nnc.base.source import Source
 from nnc.language import errors as language_errors
+from nnc.language.choose import choices
 from nnc.language.elaborate import elaborate, review
 from nnc.schedule.kernel import Schedule
 from nnc.syntax import errors as syntax_errors
-from nnc.syntax import tree
 from nnc.syntax.format import format_module
 from nnc.syntax.parse import parse
 from nnc.tensor.program import Model, Plain
@@ -72,19 +72,23 @@ def _model(source: Source, options: Options, reporter: Reporter) -> Model | None
 
 
 def check(source: Source, options: Options | None = None) -> tuple[Diagnostic, ...]:
-    """All that is to be said of a program, errors and warnings, sorted by place. A file of definitions without a model
-    is one too."""
-    reporter, options = Reporter(), options or Options()
+    """All that is to be said of a program, errors and warnings, sorted by place: of each of its trainings, and of each
+    model that none trains, unless `options` name one. A file of definitions without a model is a program too."""
+    reporter = Reporter()
     module = parse(source, reporter)
-    if options == Options() and module.items and not _has_model(module):
-        review(module, reporter)
-    else:
+    meant = choices(module)
+    if options is not None or not module.items:
+        options = options or Options()
         elaborate(module, reporter, model=options.model, train=options.train, settings=options.settings)
+    elif not meant:
+        review(module, reporter)
+    said = reporter.all
+    for model, train in meant if options is None else ():
+        each = Reporter()
+        each.extend(said)
+        elaborate(module, each, model=model, train=train)
+        reporter.extend(each.all)
     return reporter.diagnostics
-
-
-def _has_model(module: tree.Module) -> bool:
-    return any(isinstance(item, tree.Definition) and item.kind == "model" for item in module.items)
 
 
 def formatted(source: Source) -> str:
@@ -114,7 +118,7 @@ def compile(path: str | Path, options: Options | None = None) -> Compiled:
 
 def write(compiled: Compiled, path: str | Path, output: str | Path | None = None) -> Path:
     """Puts the module beside its source, or at `output` (a file that ends in .py, or a folder). Raises FileError."""
-    place = files.module_path(path, output)
+    place = files.module_path(path, output, variant=compiled.model.variant)
     files.write(place, compiled.text)
     return place
 

@@ -80,6 +80,11 @@ class Reporter:
         """Takes a diagnostic, unless it is known already."""
         self._found.setdefault((*_place(diagnostic), diagnostic.level, diagnostic.title), diagnostic)
 
+    def extend(self, diagnostics: Iterable[Diagnostic]) -> None:
+        """Takes several."""
+        for each in diagnostics:
+            self.add(each)
+
     def error(
         self,
         code: str,

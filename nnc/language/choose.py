@@ -18,17 +18,26 @@ from nnc.syntax import tree
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A model, one of its trainings or None, and values for its configuration."""
+    """A model, one of its trainings or None, and values for its configuration. `variant` is the name of what is meant
+    where that is not what is taken unless told."""
 
     model: tree.Definition
     train: tree.Train | None
     settings: Mapping[str, Anything]
+    variant: str | None
 
-    @property
-    def train_name(self) -> str | None:
-        if self.train is None:
-            return None
-        return (self.train.alias or self.train.model).text
+
+def choices(module: tree.Module) -> list[tuple[str, str | None]]:
+    """All that could be meant: each training's model and name, and each model that none trains."""
+    trains = [item for item in module.items if isinstance(item, tree.Train)]
+    trained = {each.model.text for each in trains}
+    models = [item.name.text for item in module.items if isinstance(item, tree.Definition) and item.kind == "model"]
+    found: list[tuple[str, str | None]] = [(each.model.text, training_name(each)) for each in trains]
+    return found + [(name, None) for name in models if name not in trained]
+
+
+def training_name(train: tree.Train) -> str:
+    return (train.alias or train.model).text
 
 
 def choose(
@@ -59,7 +68,9 @@ def choose(
         chosen = next((each for each in trains if each.model.text == name), None)
     definition = models[name]
     found = _configuration(reporter, definition, settings)
-    return None if found is None else Choice(definition, chosen, found)
+    is_first = (chosen or definition) is [*trains, *models.values()][0]
+    variant = None if is_first else name if chosen is None else training_name(chosen)
+    return None if found is None else Choice(definition, chosen, found, variant)
 
 
 def models_exist(home: FileScope, reporter: Reporter, models: Mapping[str, tree.Definition]) -> bool:
@@ -86,9 +97,9 @@ def _training(
         fitting = [each for each in trains if model in (None, each.model.text)]
         return fitting[0] if fitting else None
     for each in trains:
-        if train == (each.alias or each.model).text:
+        if train == training_name(each) and model in (None, each.model.text):
             return each
-    known = [(each.alias or each.model).text for each in trains]
+    known = [training_name(each) for each in trains]
     near = nearest(train, known)
     listed = "the file has " + ", ".join(f"`{name}`" for name in known) if known else "the file has no `train` block"
     reporter.error(

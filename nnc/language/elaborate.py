@@ -89,7 +89,7 @@ def _reviewed(home: FileScope, reporter: Reporter, item: tree.Item) -> None:
     if isinstance(item, tree.Const):
         expressions.in_file(Elaborator(reporter, "predict", Builder("constants"), Registry()), home, item.name.text)
     elif isinstance(item, tree.Definition) and item.kind == "layer" and _has_defaults(item):
-        _Run(home, reporter, Choice(item, None, {}), Registry(), "predict").go()
+        _Run(home, reporter, Choice(item, None, {}, None), Registry(), "predict").go()
 
 
 def _has_defaults(definition: tree.Definition) -> bool:
@@ -295,6 +295,6 @@ def _assemble(home: FileScope, choice: Choice, registry: Registry, runs: Mapping
         settings=Settings()
         if training is None
         else settings_of(training.values, training.spans, training.early_stopping, training.class_weight),
-        train_name=choice.train_name,
+        variant=choice.variant,
         weights=tuple(each.port for each in first.ctx.weighings),
     )

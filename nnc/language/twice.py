@@ -18,13 +18,17 @@ def check(home: FileScope, reporter: Reporter) -> None:
     found: dict[str, Span] = {}
     trainings: dict[str, Span] = {}
     for item in home.module.items:
-        if isinstance(item, tree.Train) and item.alias is not None:
-            refuse_second(trainings, item.alias.text, item.alias.span, reporter)
+        if isinstance(item, tree.Train):
+            named = item.alias or item.model
+            help = f"name the training: train {item.model.text} as ..."
+            refuse_second(trainings, named.text, named.span, reporter, help)
         for name, span in _bound(item):
             refuse_second(found, name, span, reporter)
 
 
-def refuse_second(found: dict[str, Span], name: str, span: Span, reporter: Reporter) -> None:
+def refuse_second(
+    found: dict[str, Span], name: str, span: Span, reporter: Reporter, help: str = "rename one of them"
+) -> None:
     """Reports a name that is in `found` already, and else puts it there."""
     first = found.setdefault(name, span)
     if first is not span:
@@ -33,7 +37,7 @@ def refuse_second(found: dict[str, Span], name: str, span: Span, reporter: Repor
             f"`{name}` is defined twice",
             span,
             others=(Label(first, "defined here first"),),
-            help="rename one of them",
+            help=help,
         )
 
 

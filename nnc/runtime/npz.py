@@ -3,6 +3,8 @@
 `sample_weight` holds each sample's weight; `sample_weight_TERM` that in one term of a loss that is a record.
 """
 
+import difflib
+import warnings
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -13,7 +15,7 @@ import numpy as np
 
 from nnc.runtime.data import did_you_mean
 from nnc.runtime.declarations import Port, Weight
-from nnc.runtime.errors import DataError
+from nnc.runtime.errors import DataError, DataWarning
 
 Arrays = dict[str, np.ndarray]
 Weights = np.ndarray | dict[str, np.ndarray] | None  # dict: by the terms of the loss
@@ -63,11 +65,7 @@ def load_data(
     names = [port.name for port in (*inputs, *targets)]
     known = [*names, WEIGHT, *(f"{WEIGHT}_{row.term}" for row in terms)]
     known += [name + SUFFIX for name in known]
-    for name in arrays:
-        if name not in known:
-            raise DataError(
-                f"{path}: it holds {name!r}, which the program does not declare; {did_you_mean(name, known)}"
-            )
+    _refuse_misspelt(path, list(arrays), known)
     x, y = _group(arrays, "", inputs), _group(arrays, "", targets)
     weight = _weights(path, arrays, "", names, terms)
     _check_complete(path, "", inputs, x)
@@ -81,6 +79,19 @@ def load_data(
         _check_complete(path, SUFFIX, targets, y_val)
         validation = (x_val, y_val or None) if weight_val is None else (x_val, y_val or None, weight_val)
     return Loaded(x, y or None, weight, validation)
+
+
+def _refuse_misspelt(path: str | Path, held: Sequence[str], known: Sequence[str]) -> None:
+    """Other arrays are none of this program's business, unless one may be meant for what is not there."""
+    others = [name for name in held if name not in known]
+    free = [name for name in known if name not in held]
+    for name in others:
+        if difflib.get_close_matches(name, free, n=1):
+            meant = did_you_mean(name, free)
+            raise DataError(f"{path}: it holds {name!r}, which the program does not declare; {meant}")
+    if others:
+        listed = ", ".join(repr(name) for name in others)
+        warnings.warn(f"{path}: it holds {listed}, which the program does not declare", DataWarning, stacklevel=2)
 
 
 def _group(arrays: Arrays, suffix: str, ports: Sequence[Port]) -> Arrays:

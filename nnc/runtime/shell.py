@@ -5,14 +5,15 @@ Exit codes: 0 done, 1 the data or a file is wrong, 2 wrong usage, 130 interrupte
 
 import argparse
 import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
 
 from nnc.runtime import summary
-from nnc.runtime.errors import NonFiniteLoss, UsageError
+from nnc.runtime.errors import DataWarning, NonFiniteLoss, UsageError
 from nnc.runtime.npz import load_data
 from nnc.runtime.progress import numbers
 
@@ -25,14 +26,29 @@ def main(model: "type[Model]", arguments: Sequence[str] | None) -> int:
     parser = _parser(model)
     given = parser.parse_args(arguments)
     try:
-        code: int = given.command(model, given)
-        return code
+        with warnings.catch_warnings():
+            warnings.simplefilter("always", DataWarning)
+            warnings.showwarning = _show
+            code: int = given.command(model, given)
+            return code
     except (UsageError, NonFiniteLoss, OSError, MemoryError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
+
+
+def _show(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """A warning as a line, without the place in the runtime that gave it."""
+    print(f"warning: {message}", file=sys.stderr)
 
 
 def _parser(model: "type[Model]") -> argparse.ArgumentParser:
@@ -70,8 +86,9 @@ def _parser(model: "type[Model]") -> argparse.ArgumentParser:
 
 
 def checkpoint_path(model: "type[Model]", folder: Path) -> Path:
-    """`digits.safetensors` for `digits.nn`."""
-    return folder / f"{Path(model.source[0]).stem}.safetensors"
+    """`digits.safetensors` for `digits.py`."""
+    module = getattr(sys.modules.get(model.__module__), "__file__", None)
+    return folder / f"{Path(module or model.source[0]).stem}.safetensors"
 
 
 def train_command(model: "type[Model]", given: Any) -> int:

@@ -232,7 +232,7 @@ class Model:
     reports: tuple[Report, ...]
     optimizers: tuple[Optimizer, ...]  # a parameter of none of them is left alone
     settings: Settings
-    train_name: str | None = None
+    variant: str | None = None  # the name of the training, or model, where it is not the first of the file
     weights: tuple[WeightPort, ...] = ()  # by term, where the loss is a record; else every term has the plain weight
 
     @property

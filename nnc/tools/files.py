@@ -87,13 +87,16 @@ def _nearby(path: Path) -> str | None:
     return f"programs there: {', '.join(found[:5])}" if found else None
 
 
-def module_path(source: str | Path, output: str | Path | None = None, suffix: str = ".py") -> Path:
+def module_path(
+    source: str | Path, output: str | Path | None = None, suffix: str = ".py", *, variant: str | None = None
+) -> Path:
     """Where what a program becomes is written: beside it, or at `output`, which is a file when it ends in the suffix,
-    and else a folder. A name that would hide a module that it imports gets `_model` at its end."""
+    and else a folder. What is not a program's first training has its name, `variant`, at the end of the file's. A name
+    that would hide a module that it imports gets `_model` at its end."""
     source = Path(source)
     if output is not None and Path(output).suffix == suffix and not Path(output).is_dir():
         return Path(output)
-    stem = identifier(source.stem)
+    stem = identifier(source.stem if variant is None else f"{source.stem}_{variant.lower()}")
     if stem in _IMPORTED:
         stem += "_model"
     return (source.parent if output is None else Path(output)) / f"{stem}{suffix}"

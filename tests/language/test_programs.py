@@ -207,5 +207,5 @@ def test_which_training_is_meant():
     text = DIGITS + DIGITS[DIGITS.index("train") :].replace("train Digits", "train Digits as slowly").replace(
         "1e-3", "1e-5"
     )
-    assert model_of(text).train_name == "Digits"
+    assert model_of(text).variant is None
     assert model_of(text, train="slowly").optimizers[0].description == "RMSprop(learning_rate = 1e-5)"

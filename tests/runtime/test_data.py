@@ -214,7 +214,10 @@ def test_npz(tmp_path: Path) -> None:
         np.savez(path, **{name: array for name, array in arrays.items() if name != left_out})
         with pytest.raises(DataError, match=message):
             load_data(path, Handmade.inputs, Handmade.targets)
-    np.savez(path, **arrays, lable=Y)
+    np.savez(path, **arrays, age=Y)
+    with pytest.warns(DataWarning, match="it holds 'age', which the program does not declare"):
+        load_data(path, Handmade.inputs, Handmade.targets)
+    np.savez(path, lable=Y, **{name: array for name, array in arrays.items() if name != "label"})
     with pytest.raises(DataError, match="holds 'lable', which the program does not declare; did you mean 'label'"):
         load_data(path, Handmade.inputs, Handmade.targets)
     np.savez(path, features=np.array([{}, []], dtype=object))
