@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import io
 import os
-import re
 import shlex
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TextIO, TypeVar
+from typing import Any, TextIO
 
 import click
 
@@ -25,11 +24,10 @@ from nnc.pipeline import Options
 from nnc.tools import diagnostics as rendering
 from nnc.tools import documentation, faults, files, summary
 from nnc.tools import explain as explaining
+from nnc.tools.options import choice, program, running
 
 DONE, PROGRAM_ERROR, WRONG_USAGE, FAULT, INTERRUPTED = 0, 1, 2, 70, 130
 CHECKPOINT = ".safetensors"
-
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def is_coloured(stream: TextIO) -> bool:
@@ -42,52 +40,6 @@ def show(found: Sequence[Diagnostic], stream: TextIO) -> None:
     coloured = is_coloured(stream)
     for each in found:
         print(rendering.as_text(each, coloured), end="\n\n", file=stream)
-
-
-# Options that several commands take -----------------------------------------------------------------------------------
-
-
-def _settings(context: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for each in given:
-        name, equals, value = each.partition("=")
-        if not equals or not name.strip().isidentifier():
-            raise click.BadParameter(f"{each!r} is not NAME=VALUE")
-        found[name.strip()] = value.strip()
-    return found
-
-
-def _device(context: click.Context, parameter: click.Parameter, given: str | None) -> str | None:
-    if given is not None and not re.fullmatch(r"cpu|cuda(:\d{1,3})?", given):
-        raise click.BadParameter(f"{given!r} is neither cpu nor cuda nor cuda:N")
-    return given
-
-
-def program(command: Command) -> Command:
-    """FILE, and which model and train block of it, with what configuration."""
-    decorators = (
-        click.argument("file"),
-        click.option("--model", metavar="NAME", help="Which model, where the file has several."),
-        click.option("--train", "block", metavar="NAME", help="Which train block, where the model has several."),
-        click.option("--set", "settings", metavar="NAME=VALUE", multiple=True, callback=_settings,
-                     help="A value for the model's configuration; may be given several times."),
-    )  # fmt: skip
-    for decorate in reversed(decorators):
-        command = decorate(command)
-    return command
-
-
-def running(command: Command) -> Command:
-    """Options of what runs a model."""
-    decorators = (
-        click.option("--data", metavar="PATH", help="An .npz file; the train block's `data` unless given."),
-        click.option("--batch-size", type=click.IntRange(min=1), metavar="N", help="Samples in a batch."),
-        click.option("--device", metavar="NAME", callback=_device, help="cpu or cuda; cuda where there is one."),
-        click.option("--backend", type=click.Choice(["torch", "triton"]), help="triton on cuda, else torch."),
-    )
-    for decorate in reversed(decorators):
-        command = decorate(command)
-    return command
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -213,13 +165,6 @@ def _arguments(command: str, **given: object) -> list[str]:
     return line
 
 
-def _choice(model: str | None, block: str | None, settings: Mapping[str, str]) -> list[str]:
-    """The options that name the same model and training again."""
-    named = [("--model", model), ("--train", block)]
-    given = [part for option, name in named if name is not None for part in (option, name)]
-    return given + [part for name, value in settings.items() for part in ("--set", f"{name}={value}")]
-
-
 def _require_data(file: str, given: str | None, declared: str | None) -> None:
     if given is None and declared is None:
         raise files.FileError(f"the train block of {file} has no `data` setting: give an .npz file by --data")
@@ -261,7 +206,7 @@ def train(
     if code == DONE:
         weights = place.with_suffix(CHECKPOINT)
         is_found = weights == files.module_path(file, suffix=CHECKPOINT, variant=compiled.model.variant)
-        again = shlex.join([file, *_choice(model, block, settings)])
+        again = shlex.join([file, *choice(model, block, settings)])
         named = "" if is_found else f" --weights {shlex.quote(str(weights))}"
         click.echo(f"module: {place}")
         click.echo(f"next: nnc evaluate {again}{named}")

@@ -42,7 +42,7 @@ OTHERS: dict[str, set[str]] = {
     "language": {"numpy"},
     "schedule": {"numpy"},
     "emit": {"numpy"},
-    "tools": {"numpy", "rich"},
+    "tools": {"click", "numpy", "rich"},
     "pipeline": set(),
     "cli": {"click", "rich"},
     "__main__": set(),
