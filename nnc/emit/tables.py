@@ -133,6 +133,7 @@ def _port(row: Port, attribute: str) -> Group:
         quoted(row.declared),
         quoted(place),
         *([quoted(attribute)] if attribute != row.name else []),
+        *([f"default={row.default!r}"] if row.default is not None else []),
     )
 
 

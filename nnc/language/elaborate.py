@@ -147,13 +147,25 @@ class _Run:
         self.ctx.bindings.append(Binding(role, name))
         return self.ctx.builder.parameter(type, name, span)
 
-    def _port(self, role: Role, name: tree.Name, written: tree.TypeExpr, frame: Frame) -> Port:
-        type = declared(self.ctx, frame, written, batched=True)
-        value = self._parameter(role, name.text, type, name.span)
-        self.ctx.named[value] = name.text
-        self.ctx.origins[value] = frozenset((role.value, f"{role.value} {name.text}"))
-        self.frame.bind(name.text, value, name.span)
-        return Port(name.text, type, " ".join(written.span.text.split()), name.span)
+    def _declare(self, role: Role, name: tree.Name, written: tree.TypeExpr, default: tree.Expression | None) -> None:
+        """An input or a target, bound to its name. One whose default is a number or a truth has it where the data lack
+        it; one with another default, `none` or what is made of other inputs, is not asked for."""
+        value = None if default is None else self.ctx.evaluate(default, self.frame, name.text)
+        constant = value if isinstance(value, bool | int | float) else None
+        if default is not None and constant is None:
+            self.frame.bind(name.text, value, name.span)
+            return
+        type = declared(self.ctx, self.frame, written, batched=True)
+        spelt = " ".join(written.span.text.split())
+        if default is not None and not type.holds(constant):
+            title = f"`{name.text}` is {spelt}, and its default is {describe(constant)}"
+            raise self.ctx.fail("E0404", title, default.span)
+        tensor = self._parameter(role, name.text, type, name.span)
+        self.ctx.named[tensor] = name.text
+        self.ctx.origins[tensor] = frozenset((role.value, f"{role.value} {name.text}"))
+        self.frame.bind(name.text, tensor, name.span)
+        ports = self.inputs if role is Role.INPUT else self.targets
+        ports.append(Port(name.text, type, spelt, name.span, constant))
 
     def _inputs(self, layer: Configured) -> None:
         for name, value in application.configure(self.ctx, layer).items():
@@ -168,7 +180,7 @@ class _Run:
                         param.span,
                         help=f"write it, {param.name.text}: float[28, 28]",
                     )
-                self.inputs.append(self._port(Role.INPUT, param.name, param.type, self.frame))
+                self._declare(Role.INPUT, param.name, param.type, param.default)
             except Poisoned:
                 poisoned = True
         if poisoned:
@@ -179,9 +191,7 @@ class _Run:
             if not isinstance(statement, tree.TargetStmt):
                 continue
             try:
-                if statement.default is not None:
-                    raise self.ctx.unsupported("a target with a default is", statement.default.span)
-                self.targets.append(self._port(Role.TARGET, statement.name, statement.type, self.frame))
+                self._declare(Role.TARGET, statement.name, statement.type, statement.default)
             except Poisoned:
                 if not self.ctx.reporter.has_errors:  # it names what is there, but not yet
                     self.ctx.fail(

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from nnc.runtime.data import Data, arrays_of, same_length
+from nnc.runtime.data import Data, arrays_of, filled, same_length
 from nnc.runtime.declarations import Port, Weight
 from nnc.runtime.errors import DataError, UsageError
 from nnc.runtime.weights import PLAIN, sample_weights, unread, with_classes
@@ -47,9 +47,9 @@ def data_of(
     arrays = arrays_of(x, inputs, "x")
     samples = same_length(arrays)
     given = sample_weights(sample_weight, samples, terms)
-    if targets or y is not None:
+    if y is not None or any(port.default is None for port in targets):
         arrays |= arrays_of(y, targets, "y", unread(given, targets, terms))
-    same_length(arrays)
+    arrays = filled(arrays, (*inputs, *targets))
     weights = with_classes(given, class_weight, arrays, targets, terms)
     plain = weights.pop(PLAIN)
     return Data(arrays, plain, samples, weights)
@@ -57,7 +57,7 @@ def data_of(
 
 def inputs_of(inputs: Sequence[Port], x: Any) -> Data:
     """Inputs alone, for `predict`."""
-    arrays = arrays_of(x, inputs, "x")
+    arrays = filled(arrays_of(x, inputs, "x"), inputs)
     samples = same_length(arrays)
     return Data(arrays, torch.ones(samples), samples)
 

@@ -56,13 +56,24 @@ def arrays_of(
     """The tensors of `value`, by port, each checked; `variable` is `x` or `y`, for messages. Where `unread` holds
     bool[samples] for a port, those samples are not looked at: another's entry stands in for theirs."""
     named = by_name(value, ports, variable)
-    single = len(ports) == 1 and not isinstance(value, Mapping | tuple)
+    single = len(named) == 1 and not isinstance(value, Mapping | tuple)
     arrays = {}
-    for place, port in enumerate(ports):
+    for place, port in enumerate(port for port in ports if port.name in named):
         key = repr(port.name) if isinstance(value, Mapping) else str(place)
         expression = variable if single else f"{variable}[{key}]"
         arrays[port.name] = tensor_of(named[port.name], port, expression, (unread or {}).get(port.name))
     return arrays
+
+
+def filled(arrays: Mapping[str, Tensor], ports: Sequence[Port]) -> dict[str, Tensor]:
+    """The tensors of all ports: what was not given has its default in every sample."""
+    samples = same_length(arrays)
+    defaults = {
+        port.name: torch.full((samples, *port.shape), port.default, dtype=ELEMENTS[port.element])
+        for port in ports
+        if port.name not in arrays and port.default is not None
+    }
+    return {**arrays, **defaults}
 
 
 def same_length(arrays: Mapping[str, Tensor]) -> int:
@@ -87,10 +98,10 @@ def by_name(value: Any, ports: Sequence[Port], variable: str) -> dict[str, Any]:
         isinstance(value, list) and len(ports) > 1 and all(hasattr(part, "shape") for part in value)
     )
     if several:
-        if len(value) != len(ports):
+        if len(value) > len(ports) or any(port.default is None for port in ports[len(value) :]):
             raise DataError(f"{variable} is {len(value)} arrays, and the program declares {len(ports)}: {declared}")
-        return {port.name: part for port, part in zip(ports, value, strict=True)}
-    if len(ports) > 1:
+        return {port.name: part for port, part in zip(ports, value, strict=False)}
+    if any(port.default is None for port in ports[1:]):
         names = ", ".join(f"{port.name!r}: ..." for port in ports)
         raise DataError(
             f"{variable} is one array, and the program declares {len(ports)}: {declared}; "
@@ -105,7 +116,7 @@ def _from_mapping(value: Mapping[Any, Any], ports: Sequence[Port], variable: str
         if key not in names:
             raise DataError(f"{variable} holds {key!r}, which the program does not declare; {did_you_mean(key, names)}")
     for port in ports:
-        if port.name not in value:
+        if port.name not in value and port.default is None:
             held = ", ".join(repr(key) for key in value) or "nothing"
             raise DataError(
                 f"{variable} lacks {port.name!r}: `{port.name}: {port.declared}` is declared at {port.where}, "

@@ -115,8 +115,8 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """An input, target or result: one sample's shape, `bound` of an `index(bound)`, the declaration and its place, and
-    its name in a step's namespace where that is another."""
+    """An input, target or result: one sample's shape, `bound` of an `index(bound)`, the declaration and its place, its
+    name in a step's namespace where that is another, and what its entries are where the data lack it."""
 
     name: str
     element: str
@@ -125,6 +125,7 @@ class Port:
     declared: str
     where: str
     attribute: str = ""
+    default: float | bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,7 +112,7 @@ def _weights(path: str | Path, arrays: Arrays, suffix: str, names: Sequence[str]
 
 def _check_complete(path: str | Path, suffix: str, ports: Sequence[Port], found: Arrays) -> None:
     for port in ports:
-        if port.name not in found:
+        if port.name not in found and port.default is None:
             raise DataError(
                 f"{path}: it lacks {port.name + suffix!r}; `{port.name}: {port.declared}` is declared at {port.where}"
             )

@@ -69,6 +69,7 @@ class Port:
     type: TensorType
     declared: str  # the type as the user wrote it: "float[64]"
     span: Span
+    default: float | bool | None = None  # of samples whose data lack it; None: it has to be given
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,14 @@ class TensorType:
     def rank(self) -> int:
         return len(self.shape)
 
+    def holds(self, value: object) -> bool:
+        """Whether a Python number or truth can be an entry."""
+        if self.element == "bool" or isinstance(value, bool):
+            return self.element == "bool" and isinstance(value, bool)
+        if self.is_float:
+            return isinstance(value, int | float) and math.isfinite(value)
+        return isinstance(value, int) and (self.bound is None or 0 <= value < self.bound)
+
     @property
     def size(self) -> int:
         """Elements of one sample (of the whole value, for a common one)."""
