@@ -95,6 +95,9 @@ class _Body:
         match node:
             case tree.Name():
                 self._name(node, inner)
+            case tree.Call(function=tree.Name() as function):
+                self._name(function, inner, is_called=True)
+                self.use(node.arguments, inner)
             case tree.Argument():
                 self.use(node.value, inner)
             case tree.Attribute():
@@ -125,7 +128,7 @@ class _Body:
             case _:
                 pass
 
-    def _name(self, name: tree.Name, inner: frozenset[str]) -> None:
+    def _name(self, name: tree.Name, inner: frozenset[str], is_called: bool = False) -> None:
         text = name.text
         if text in inner:
             return
@@ -146,7 +149,7 @@ class _Body:
         if self.home.module.damaged:
             return
         near = nearest(text, self._in_scope(inner))
-        if near is None and self.in_training:
+        if near is None and self.in_training and not is_called:
             help: str | None = f"declare it, if it comes with the data: target {text}: index(10)"
         else:
             help = f"did you mean `{near}`?" if near else None
