@@ -10,7 +10,7 @@ from nnc.language.calls import Given
 from nnc.language.context import Elaboration
 from nnc.language.scope import Frame
 from nnc.language.suggest import nearest
-from nnc.language.values import REQUIRED, Anything, BoundBuiltin, Builtin, describe, holds_tensor, is_applicable
+from nnc.language.values import REQUIRED, Anything, BoundBuiltin, Builtin, Tensor, describe, holds_tensor, is_applicable
 
 
 def call(
@@ -55,7 +55,10 @@ def call(
     whole = {name: values.get(name, default) for name, default in builtin.options}
     if builtin.takes_more:
         whole |= {name: value for name, value in values.items() if name not in tensors}
-    if not builtin.is_pointwise and any(holds_tensor(value) for value in (*values.values(), *more)):
+    if not builtin.is_pointwise and any(
+        isinstance(value, Tensor) or (holds_tensor(value) and not builtin.maps_lists)
+        for value in (*values.values(), *more)
+    ):
         ctx.needs_shape()
     args = (*(values[name] for name in tensors), *more)
     return builtin.build(BuiltinCall(ctx, frame, builtin.name, args, whole, span, hint))  # type: ignore[arg-type]

@@ -107,6 +107,7 @@ class Builtin:
     options: tuple[tuple[str, object], ...]
     build: Callable[..., Anything]
     is_pointwise: bool = False  # whether it is the same for any shape: then so is an optimizer that uses it
+    maps_lists: bool = False  # whether of a list of tensors it is
     takes_more: bool = False  # whether it takes options of any name
 
     @property

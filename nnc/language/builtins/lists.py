@@ -50,9 +50,9 @@ def _is_list(call: BuiltinCall) -> Anything:
 
 
 BUILTINS = (
-    Builtin("len", ("x",), (), _len),
+    Builtin("len", ("x",), (), _len, maps_lists=True),
     Builtin("range", ("first", "*more"), (), _range),
     Builtin("shape", ("x",), (), _shape),
-    Builtin("is_list", ("x",), (), _is_list),
+    Builtin("is_list", ("x",), (), _is_list, maps_lists=True),
     Builtin("element_of", ("x",), (), _element_of),
 )

@@ -125,7 +125,10 @@ def _composed(call: BuiltinCall) -> Anything:
 
 
 BUILTINS = (
-    *(Builtin(name, ("x",), _OPTIONS, partial(_reduce, name)) for name in ("sum", "prod", "max", "min", "any", "all")),
+    *(
+        Builtin(name, ("x",), _OPTIONS, partial(_reduce, name), maps_lists=True)
+        for name in ("sum", "prod", "max", "min", "any", "all")
+    ),
     *(Builtin(name, ("x",), _OPTIONS, partial(_position, name)) for name in ("argmax", "argmin")),
-    *(Builtin(name, ("x",), _OPTIONS, _composed) for name in ("mean", "variance", "logsumexp")),
+    *(Builtin(name, ("x",), _OPTIONS, _composed, maps_lists=True) for name in ("mean", "variance", "logsumexp")),
 )
