@@ -27,7 +27,7 @@ def _safe(text: str) -> str:
 
 def docstring(schedule: Schedule, functions: Functions) -> list[str]:
     model = schedule.model
-    title = (model.documentation.strip().split("\n") or [""])[0] or "a model"
+    title = (model.documentation.strip().split("\n") or [""])[0] or "a model."
     name = describe.file_name(model.source.path)
     opening, origin = f'"""{model.name}: {_safe(title)}', f"Compiled by nnc {__version__} from {name}."
     one = f"{opening} {origin}"

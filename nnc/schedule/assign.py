@@ -3,6 +3,7 @@ of their groups, and the buffer of every value that lies in memory."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from nnc.base.names import Names
@@ -24,7 +25,7 @@ from nnc.schedule.kernel import (
 from nnc.schedule.layout import padded
 from nnc.schedule.materialise import Plan, Work
 from nnc.schedule.naming import RUNTIME_NAMES, Attributes, readable
-from nnc.tensor.ir import Op, Value
+from nnc.tensor.ir import Function, Op, Value
 from nnc.tensor.program import Binding, Role
 
 _SPACES = {
@@ -65,11 +66,13 @@ class Assignment:
     names: Names = field(default_factory=lambda: Names(RUNTIME_NAMES))
     partials: dict[tuple[Group, Extent, str], list[tuple[Value, int]]] = field(default_factory=dict)
     columns: dict[Value, tuple[Buffer, int]] = field(default_factory=dict)
+    scored: frozenset[Value] = frozenset()  # what the running sums are made of
 
 
 def run(plan: Plan, world: World) -> tuple[tuple[Kernel, ...], dict[Value, Buffer]]:
     state = Assignment(plan, world)
     _bind(state)
+    state.scored = _sources(plan.fusion.program.function, [v for v in state.bound if _is_sum(state, v)])
     chosen = {group: tiles.choose(group, world.batch) for group in plan.fusion.groups}
     for value, home in plan.stored.items():
         if value not in state.placement:
@@ -252,12 +255,25 @@ def _name(state: Assignment, group: Group, writes: tuple[Write, ...]) -> str:
     ]
     if updated:
         return state.names.fresh(f"{updated[0].path.replace('.', '_')}_update")
-    fusion = state.plan.fusion
-    scored = [g.index for f, g in fusion.fold.items() if any(b.space is Space.SUMS for b in state.bound.get(f, ()))]
+    folded = any(_is_sum(state, write.value) for write in writes if write.fold is not None)
     stored = [write.value for write in writes if write.fold is None] or [writes[-1].value]
     scope = stored[-1].scope[:-1] or stored[-1].scope or _first_scope(group) or (stored[-1].hint,)
-    part = "loss" if group.index in scored else "backward" if scored and group.index > min(scored) else "forward"
+    is_backward = state.scored and not any(value in state.scored for value in stored)
+    part = "loss" if folded else "backward" if is_backward else "forward"
     return state.names.fresh(f"{'_'.join(scope)}_{part}")
+
+
+def _is_sum(state: Assignment, value: Value) -> bool:
+    return any(buffer.space is Space.SUMS for buffer in state.bound.get(value, ()))
+
+
+def _sources(function: Function, results: Iterable[Value]) -> frozenset[Value]:
+    """All values that some are made of, themselves included."""
+    found = set(results)
+    for op in reversed(function.ops):
+        if any(value in found for value in op.results):
+            found.update(op.args)
+    return frozenset(found)
 
 
 def _first_scope(group: Group) -> tuple[str, ...]:

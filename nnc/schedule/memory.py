@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from nnc.schedule.hazards import LASTING, read_as_written
 from nnc.schedule.kernel import Buffer, Kernel, KernelKind, Space, Write
+from nnc.schedule.naming import is_called
 from nnc.tensor.ir import Value
 
 
@@ -89,7 +90,27 @@ def write_over(kernels: tuple[Kernel, ...]) -> tuple[Kernel, ...]:
                 write = replace(write, buffer=place)
             writes.append(write)
         done.append(replace(current, writes=tuple(writes)))
-    return tuple(done)
+    return _called_best(tuple(done), kernels)
+
+
+def _called_best(done: tuple[Kernel, ...], kernels: tuple[Kernel, ...]) -> tuple[Kernel, ...]:
+    """A buffer of several values has the name of the first that a variable of the program holds."""
+    first: dict[Buffer, Buffer] = {}
+    better: dict[Buffer, Buffer] = {}
+    for kernel, before in zip(done, kernels, strict=True):
+        for write, own in zip(kernel.writes, before.writes, strict=True):
+            if first.setdefault(write.buffer, own.buffer) is own.buffer and is_called(write.value):
+                better[write.buffer] = write.buffer
+            elif is_called(write.value):
+                better.setdefault(write.buffer, replace(write.buffer, name=own.buffer.name))
+    return tuple(
+        replace(
+            kernel,
+            reads=tuple((value, better.get(buffer, buffer)) for value, buffer in kernel.reads),
+            writes=tuple(replace(write, buffer=better.get(write.buffer, write.buffer)) for write in kernel.writes),
+        )
+        for kernel in done
+    )
 
 
 def _place_for(

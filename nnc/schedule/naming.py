@@ -23,6 +23,11 @@ _PLAIN = frozenset(TABLE) | {"product", "difference", "quotient", "value"}
 _RESULTS = {"einsum": "product", "mul": "product", "sub": "difference", "div": "quotient"}
 
 
+def is_called(value: Value) -> bool:
+    """Whether a variable of the program holds the value, or the value that it is the gradient by."""
+    return value.hint not in _PLAIN and value.hint.removeprefix("d") not in _PLAIN
+
+
 def readable(value: Value) -> str:
     """`hidden`; `probs_add` for a sum inside the layer `probs`; `dprobs` for the gradient by one."""
     hint, scope = value.hint, value.scope

@@ -25,14 +25,16 @@ def gradient(function: Function, of: Value, wrt: Sequence[Value]) -> Function:
     builder = Builder.resume(function)
     active = reached_from(function, wrt)
     gradients: dict[Value, Value] = {}
+    parts: dict[Value, Value] = {}
     if of in active:
         gradients[of] = builder.like(1, of)
     for op in reversed(function.ops):
         if any(result in gradients for result in op.results):
             with builder.at(op.span, op.results[0].scope):
-                _accumulate(builder, op, active, gradients)
+                _accumulate(builder, op, active, gradients, parts)
     results = [gradients.get(value) for value in wrt]
-    hints = {found: f"d{value.hint}" for value, found in reversed(gradients.items()) if value is not of}
+    hints = {part: f"{_hint(value, part)}_part" for part, value in parts.items()}
+    hints |= {found: _hint(value, found) for value, found in reversed(gradients.items()) if value is not of}
     whole = [
         builder.broadcast(builder.like(0, value), value.type) if result is None else result
         for value, result in zip(wrt, results, strict=True)
@@ -51,8 +53,17 @@ def reached_from(function: Function, sources: Sequence[Value]) -> set[Value]:
     return reached
 
 
-def _accumulate(builder: Builder, op: Op, active: set[Value], gradients: dict[Value, Value]) -> None:
-    """Adds to the gradients of an op's operands what its result's gradient gives them."""
+def _hint(value: Value, found: Value) -> str:
+    """`dhidden`; outside of the layer, what no variable of it holds is called by the layer."""
+    is_plain = value.hint in TABLE and value.scope and not found.scope
+    return f"d{value.scope[0] if is_plain else value.hint}"
+
+
+def _accumulate(
+    builder: Builder, op: Op, active: set[Value], gradients: dict[Value, Value], parts: dict[Value, Value]
+) -> None:
+    """Adds to the gradients of an op's operands what its result's gradient gives them; `parts` keeps of what gives
+    one of several the operand."""
     if not any(arg in active for arg in op.args):
         return
     vjp = TABLE[op.primitive].vjp
@@ -62,4 +73,7 @@ def _accumulate(builder: Builder, op: Op, active: set[Value], gradients: dict[Va
         if found is None or arg not in active:
             continue
         found = builder.unbroadcast(found, arg.type)
-        gradients[arg] = builder.add(gradients[arg], found) if arg in gradients else found
+        if arg in gradients:
+            parts |= {gradients[arg]: arg, found: arg}
+            found = builder.add(gradients[arg], found)
+        gradients[arg] = found
