@@ -54,9 +54,9 @@ def reached_from(function: Function, sources: Sequence[Value]) -> set[Value]:
 
 
 def _hint(value: Value, found: Value) -> str:
-    """`dhidden`; outside of the layer, what no variable of it holds is called by the layer."""
+    """`dhidden`; outside of the layer, `dhidden_add` for what no variable of it holds."""
     is_plain = value.hint in TABLE and value.scope and not found.scope
-    return f"d{value.scope[0] if is_plain else value.hint}"
+    return f"d{value.scope[0]}_{value.hint}" if is_plain else f"d{value.hint}"
 
 
 def _accumulate(
