@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 from nnc.base.source import Span
 from nnc.language import fold, weighing
 from nnc.language.context import Elaboration
@@ -55,7 +57,7 @@ def apply_body(
     if not makes_layer:
         return _given(_run(ctx, definition, frame, unifier, hint))
     ctx.applications.append([])
-    before = set(ctx.parameters)
+    before = len(ctx.parameters)
     try:
         with ctx.applying(path):
             results = _run(ctx, definition, frame, unifier, hint)
@@ -63,7 +65,8 @@ def apply_body(
         children = ctx.applications.pop()
     layer.inner = {name: bound.value for name, bound in frame.names.items() if _is_layer(bound.value)}
     prefix = ".".join(path)
-    made = [name for name in ctx.parameters if name not in before and name.rpartition(".")[0] == prefix]
+    latest = list(islice(reversed(ctx.parameters), len(ctx.parameters) - before))
+    made = [name for name in reversed(latest) if name.rpartition(".")[0] == prefix]
     inputs, outputs = (
         tuple(value.type for value in values if isinstance(value, Tensor))
         for values in (tensors.values(), results.values())

@@ -17,10 +17,11 @@ Path = tuple[str, ...]
 
 @dataclass(slots=True, eq=False)
 class Naming:
-    """Which names were given, by what made them; and which are taken below a path."""
+    """Which names were given, by what made them; which are taken below a path, and how far a name's numbers went."""
 
     given: dict[tuple[object, ...], str] = field(default_factory=dict)
     taken: dict[Path, set[str]] = field(default_factory=dict)
+    numbers: dict[tuple[Path, str], int] = field(default_factory=dict)
 
     def name(self, key: tuple[object, ...], below: Path, wish: str) -> str:
         """The name of what `key` identifies, given once and kept."""
@@ -28,11 +29,12 @@ class Naming:
         if known is not None:
             return known
         taken = self.taken.setdefault(below, set())
-        base = snake_case(wish)
-        name, number = base, 2
+        name = base = snake_case(wish)
+        number = self.numbers.get((below, base), 2)
         while name in taken:
             name, number = f"{base}_{number}", number + 1
         taken.add(name)
+        self.numbers[below, base] = number
         self.given[key] = name
         return name
 

@@ -93,9 +93,11 @@ def _collect(fusion: Fusion, group: Group, stored: dict[Value, Group], again: se
     if group.kind is KernelKind.UPDATE:
         given.update(value for values in fusion.roots.values() for value in values)
 
-    def visit(value: Value, direct: bool) -> None:
+    waiting = [*_roots(fusion, group, stored)][::-1]  # a chain may be longer than Python's recursion goes deep
+    while waiting:
+        value, direct = waiting.pop()
         if value in seen and not (direct and value in work.foreign and not work.foreign[value]):
-            return
+            continue
         seen.add(value)
         op = fusion.producers.get(value)
         if op is None or value in given or (value in fusion.finished and value not in own):
@@ -105,19 +107,14 @@ def _collect(fusion: Fusion, group: Group, stored: dict[Value, Group], again: se
             work.ops.add(op)
             # a reduction reads what a tile of its own group holds, so only a foreign operand is read as it lies
             reads_whole = TABLE[op.primitive].kind in (Kind.REDUCTION, Kind.ORDERED, Kind.PRODUCT)
-            for arg in op.args:
-                visit(arg, reads_whole)
+            waiting += [(arg, reads_whole) for arg in reversed(op.args)]
         elif value in fusion.home and value not in again:
             work.foreign[value] = work.foreign.get(value, False) or direct
             if value in stored:
                 work.reads[value] = None
         else:
             work.ops.add(op)
-            for arg in op.args:
-                visit(arg, direct)
-
-    for value, direct in _roots(fusion, group, stored):
-        visit(value, direct)
+            waiting += [(arg, direct) for arg in reversed(op.args)]
     if group.kind is KernelKind.UPDATE:
         work.ops.add(group.ops[0])
     return work
@@ -125,15 +122,15 @@ def _collect(fusion: Fusion, group: Group, stored: dict[Value, Group], again: se
 
 def _cost(fusion: Fusion, value: Value, stored: dict[Value, Group]) -> int:
     """How many ops it takes to compute `value` from what is stored; more than RECOMPUTED if that cannot be done."""
-    op = fusion.producers.get(value)
-    if op is None or value in stored or value in fusion.finished:
-        return 0
-    kind = TABLE[op.primitive].kind
-    if value in fusion.home and kind is not Kind.POINTWISE:
-        return RECOMPUTED + 1
-    total = int(kind is Kind.POINTWISE)
-    for arg in op.args:
-        total += _cost(fusion, arg, stored)
-        if total > RECOMPUTED:
-            break
+    total, waiting = 0, [value]
+    while waiting and total <= RECOMPUTED:
+        value = waiting.pop()
+        op = fusion.producers.get(value)
+        if op is None or value in stored or value in fusion.finished:
+            continue
+        kind = TABLE[op.primitive].kind
+        if value in fusion.home and kind is not Kind.POINTWISE:
+            return RECOMPUTED + 1
+        total += kind is Kind.POINTWISE
+        waiting += op.args
     return total
