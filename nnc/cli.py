@@ -7,6 +7,7 @@ of a fault. Commands compile by way of the pipeline; what runs a model is the ge
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import shlex
@@ -28,6 +29,7 @@ from nnc.tools.options import choice, program, running
 
 DONE, PROGRAM_ERROR, WRONG_USAGE, FAULT, INTERRUPTED = 0, 1, 2, 70, 130
 CHECKPOINT = ".safetensors"
+YOUNG = 200_000  # objects made before Python looks for cycles: a program's tree and values live on to the end anyhow
 
 
 def is_coloured(stream: TextIO) -> bool:
@@ -278,6 +280,7 @@ def _without_output(error: OSError) -> int:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command line, the process's own unless given, and gives the exit code."""
     _prepare_streams()
+    gc.set_threshold(YOUNG)
     try:
         result = cli.main(args=None if arguments is None else list(arguments), prog_name="nnc", standalone_mode=False)
         sys.stdout.flush()

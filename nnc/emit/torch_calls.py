@@ -23,8 +23,10 @@ from nnc.emit.torch_tensor import (
     contiguous_strides,
     expanded,
     extents,
+    is_column_major,
     permuted,
     reshaped,
+    transposed,
     viewed,
     whole,
 )
@@ -42,11 +44,13 @@ class Calls:
     """The statements of one function as they come to be.
 
     where: what each value is so far. homes: where a value is wanted, for those that leave the function.
+    column_major: what lies column by column unless its home says otherwise.
     """
 
     where: dict[Value, Operand]
     homes: dict[Value, Strided] = field(default_factory=dict)
     precision: str = "f32"
+    column_major: frozenset[Value] = frozenset()
     statements: list[Statement] = field(default_factory=list)
     _converted: dict[tuple[Storage, str], Strided] = field(default_factory=dict)
 
@@ -60,9 +64,23 @@ class Calls:
         wanted = element or value.type.element
         home = self.homes.get(value)
         if home is None or home.storage.element != wanted:
-            home = self.scratch(wanted, extents(value.type), value.hint)
+            home = self._scratch_of(value, wanted)
         self.where[value] = home
         return home
+
+    def result_in_columns(self, value: Value) -> Strided:
+        """The same for what is best made column by column, and copied where it is wanted otherwise."""
+        home = self.homes.get(value)
+        if value not in self.column_major or (home is not None and is_column_major(home)):
+            return self.result(value)
+        self.where[value] = made = self._scratch_of(value, value.type.element)
+        return made
+
+    def _scratch_of(self, value: Value, element: str) -> Strided:
+        shape = extents(value.type)
+        if value in self.column_major:
+            return transposed(self.scratch(element, shape[::-1], value.hint))
+        return self.scratch(element, shape, value.hint)
 
     def emit(
         self,

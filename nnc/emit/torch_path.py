@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from nnc.base.names import Names
 from nnc.emit import (
+    torch_columns,
     torch_draws,
     torch_pointwise,
     torch_products,
@@ -28,7 +29,7 @@ from nnc.emit.torch_idioms import recognise
 from nnc.emit.torch_places import COUNT, STEP, Expanded, World, attribute, expand, host_text, hugged
 from nnc.emit.torch_scratch import Lives, Statement, apart
 from nnc.emit.torch_sums import Sums
-from nnc.emit.torch_tensor import Host, Operand, Storage, Strided, extents, whole
+from nnc.emit.torch_tensor import Host, Operand, Storage, Strided, extents, lying, whole
 from nnc.emit.torch_text import Namespace, TorchFunction, TorchView, write_function
 from nnc.schedule.kernel import Buffer, Kernel, Space, StepSchedule
 from nnc.schedule.naming import RUNTIME_NAMES, readable
@@ -83,8 +84,9 @@ def lower(step: StepSchedule, *, size: int | None = None, precision: str = "f32"
     works = [_work(found, world) for found in expanded]
     _share(works, namespace)
     _release(works)
+    columns = _columns(works)
     for index, (kernel, work) in enumerate(zip(step.kernels, works, strict=True)):
-        statements = _statements(work, precision)
+        statements = _statements(work, precision, columns)
         if statements:
             function, call = write_function(kernel.name, index, statements, namespace)
             functions.append(function)
@@ -208,17 +210,27 @@ def _release(works: Sequence[_Work]) -> None:
         recognise(work.graph)
 
 
-def _statements(work: _Work, precision: str) -> list[Statement]:
+def _columns(works: Sequence[_Work]) -> frozenset[Value]:
+    """The values in column-major order; those that are kept between kernels get such memory."""
+    kept = [pair for work in works for pair in (*work.reads.items(), *work.writes)]
+    columns = torch_columns.run([work.graph for work in works], kept)
+    for work in works:
+        work.reads = dict(torch_columns.placed(work.reads.items(), columns))
+        work.writes = torch_columns.placed(work.writes, columns)
+    return columns
+
+
+def _statements(work: _Work, precision: str, columns: frozenset[Value]) -> list[Statement]:
     graph, sums = work.graph, work.sums
-    reads = {value: whole(storage) for value, storage in work.reads.items()}
-    calls = Calls({**reads, **graph.hosts}, precision=precision)
+    reads = {value: lying(value, storage) for value, storage in work.reads.items()}
+    calls = Calls({**reads, **graph.hosts}, precision=precision, column_major=columns)
     extra: list[tuple[Value, Strided]] = []
     computed = {value for op in graph.ops for value in op.results}
     for value, storage in work.writes:
         if value in computed and value not in calls.homes:
-            calls.homes[value] = whole(storage)
+            calls.homes[value] = lying(value, storage)
         else:
-            extra.append((value, whole(storage)))
+            extra.append((value, lying(value, storage)))
     extra += sums.claim(calls, computed)
     calls.lower(graph.ops, HANDLERS, torch_structure.default)
     for value, home in extra:

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nnc.emit.torch_calls import Calls, Handler, packed_view
-from nnc.emit.torch_tensor import Strided, merged, permuted, product, whole
+from nnc.emit.torch_columns import LANES
+from nnc.emit.torch_tensor import Strided, merged, permuted, product, transposed, whole
 from nnc.tensor.ir import Op, Value
 
 
@@ -85,7 +86,7 @@ def einsum(calls: Calls, op: Op) -> None:
     left, right = (_operand(calls, arg) for arg in op.args)
     if letters.columns and letters.result.startswith(letters.columns[0]):
         left, right, letters = right, left, letters.swapped
-    out = calls.result(op.result)
+    out = calls.result_in_columns(op.result)
     groups = (letters.shared, letters.rows, letters.columns)
     target = merged(out, [_positions(letters.result, group) for group in groups])
     ordered = None
@@ -112,12 +113,22 @@ def _multiply(calls: Calls, letters: Letters, a: Strided, b: Strided, out: Strid
     if letters.contraction and letters.rows and not letters.columns:
         calls.emit("torch.mv({0}, {1}, out={out})", (matrix_a, permuted(b, (1,))), permuted(out, (1,)))
     elif letters.contraction and letters.columns and not letters.rows:
-        turned = permuted(matrix_b, (1, 0))
-        calls.emit("torch.mv({0}, {1}, out={out})", (turned, permuted(a, (2,))), permuted(out, (2,)))
+        rows = transposed(matrix_b)
+        calls.emit("torch.mv({0}, {1}, out={out})", (rows, permuted(a, (2,))), permuted(out, (2,)))
     elif letters.contraction and not letters.columns and not letters.rows:
         calls.emit("torch.dot({0}, {1}, out={out})", (permuted(a, (2,)), permuted(b, (1,))), permuted(out, ()))
+    elif _is_better_transposed(matrix):
+        made = calls.scratch(matrix.storage.element, matrix.shape[::-1], f"{matrix.storage.local}_columns")
+        calls.emit("torch.mm({0}, {1}, out={out})", (transposed(matrix_b), transposed(matrix_a)), made)
+        calls.copy(transposed(made), matrix)
     else:
         calls.emit("torch.mm({0}, {1}, out={out})", (matrix_a, matrix_b), matrix)
+
+
+def _is_better_transposed(x: Strided) -> bool:
+    """Whether x, many short rows, is made faster column by column and copied."""
+    rows, columns = x.shape
+    return x.is_contiguous and isinstance(columns, int) and isinstance(rows, int) and 1 < columns < LANES <= rows // 2
 
 
 def addmm(calls: Calls, op: Op) -> None:
@@ -127,7 +138,7 @@ def addmm(calls: Calls, op: Op) -> None:
     left, right = (_operand(calls, arg) for arg in factors)
     if letters.columns and letters.result.startswith(letters.columns[0]):
         left, right, letters = right, left, letters.swapped
-    out = calls.result(op.result)
+    out = calls.result_in_columns(op.result)
     axes = [_positions(letters.result, group) for group in (letters.rows, letters.columns)]
     target = merged(out, axes)
     added = merged(calls.spread(other, op.result.type), axes)

@@ -13,11 +13,13 @@ from nnc.emit.torch_tensor import (
     Strided,
     expanded,
     extents,
+    is_column_major,
     merged,
     permuted,
     reshaped,
     selected,
     spaced,
+    transposed,
 )
 from nnc.schedule.kernel import BATCH
 from nnc.tensor.ir import Op, Value
@@ -83,6 +85,8 @@ DTYPES = {
 def position(calls: Calls, op: Op) -> None:
     """argmax and argmin: torch gives i64, and the first of equals on a CPU."""
     x, (dim,) = calls.tensor(op.args[0]), _dims(op)
+    if is_column_major(x):
+        x = calls.packed(x, op.args[0].hint)  # torch looks for places along a row several times as fast
     out = calls.result(op.result, "i64")
     keepdim = op["keepdims"] is True and not op["batch"]
     more = ", keepdim=True" if keepdim else ""
@@ -108,12 +112,16 @@ def ordered(calls: Calls, op: Op) -> None:
 
 
 def softmax(calls: Calls, op: Op) -> None:
-    """Along one axis; torch shifts by the largest itself, and may write over its operand."""
+    """Along one axis; torch shifts by the largest itself, and may write over its operand. It is handed
+    what lies column by column transposed: it would copy it otherwise."""
     x = calls.tensor(op.args[0])
     axis = op["axis"]
     assert isinstance(axis, int)
-    out = calls.result(op.result)
     dim = axis + int(op.result.type.batched)
+    if is_column_major(x) and op.result in calls.column_major:
+        x, out, dim = transposed(x), transposed(calls.result_in_columns(op.result)), 1 - dim
+    else:
+        out = calls.result(op.result)
     shares = [0] if x.shape == out.shape and op.primitive == "torch.softmax" else []
     calls.emit(f"{op.primitive}({{0}}, {dim}, out={{out}})", (x,), out, shares)
 

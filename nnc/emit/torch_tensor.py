@@ -12,6 +12,7 @@ from itertools import pairwise
 from typing import TypeAlias
 
 from nnc.schedule.kernel import BATCH, Buffer, Extent, Size
+from nnc.tensor.ir import Value
 from nnc.tensor.types import TensorType
 
 Extents: TypeAlias = tuple[Extent, ...]
@@ -112,6 +113,22 @@ def whole(storage: Storage) -> Strided:
     """All of a storage."""
     packed = Strided(storage, storage.shape, contiguous_strides(storage.shape))
     return viewed(packed, packed.shape, packed.strides)
+
+
+def lying(value: Value, storage: Storage) -> Strided:
+    """`value` in its own shape, where `storage` holds it in row-major or in column-major order."""
+    x = whole(storage)
+    return transposed(x) if len(x.shape) == 2 and x.shape != extents(value.type) == x.shape[::-1] else x
+
+
+def transposed(x: Strided) -> Strided:
+    """A matrix with its two axes exchanged."""
+    return permuted(x, (1, 0))
+
+
+def is_column_major(x: Strided) -> bool:
+    """Whether a matrix of several rows and columns lies column by column."""
+    return len(x.shape) == 2 and not x.is_contiguous and transposed(x).is_contiguous
 
 
 def viewed(x: Strided, shape: Extents, strides: Extents, offset: Extent | None = None) -> Strided:
