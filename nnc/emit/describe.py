@@ -9,6 +9,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 
+from nnc.base.names import identifier
 from nnc.base.source import Span
 from nnc.emit.expression import fill, number
 from nnc.schedule.kernel import Buffer, Kernel, KernelKind, Space
@@ -18,6 +19,7 @@ from nnc.tensor.primitives import TABLE
 
 WIDTH = 112
 _INFIX = {"+", "-", "*", "/", "<", "<=", ">", ">=", "==", "!=", "%", "//"}
+_WORDS = ("and", "or")
 
 
 def shape(value: Value) -> str:
@@ -64,7 +66,7 @@ def _expression(value: Value, names: dict[Value, str], producers: dict[Value, Op
         return names[value]
     op = producers.get(value)
     if op is None:
-        return value.hint
+        return identifier(value.hint)
     args = [_expression(arg, names, producers) for arg in op.args]
     if sum(map(len, args)) > WIDTH:
         return "." * WIDTH
@@ -75,8 +77,8 @@ def _expression(value: Value, names: dict[Value, str], producers: dict[Value, Op
         return "count"
     if op.primitive == "einsum":
         return _product(op, args)
-    symbol = TABLE[op.primitive].symbol
-    if symbol in _INFIX and len(args) == 2:
+    symbol = op.primitive if op.primitive in _WORDS else TABLE[op.primitive].symbol
+    if symbol in (*_INFIX, *_WORDS) and len(args) == 2:
         return _fill(f"{{0}} {symbol} {{1}}", args)
     return f"{op.primitive}({', '.join(args)})"
 

@@ -24,6 +24,7 @@ from nnc.language.updating import Held, Updating
 from nnc.language.values import (
     Anything,
     Configured,
+    Defined,
     Poison,
     Poisoned,
     Tensor,
@@ -97,8 +98,7 @@ def body(
         else:
             raise ctx.unsupported("such a statement in an optimizer is", statement.span)
     if updating.is_stored:
-        found = frame.names.get(RESULT)
-        return parameter if found is None else tensor(ctx, found.value, span)
+        return _stored(ctx, definition, frame, parameter, span)
     new = frame.names.get(PARAMETER + "'")
     if new is None:
         raise ctx.fail("E0509", f"`{optimizer.defined.name}` never sets `parameter'`", span)
@@ -107,6 +107,32 @@ def body(
         if changed is not None:
             held.new = shaped(ctx, tensor(ctx, changed.value, span), held.old.type, name, changed.span)
     return tensor(ctx, new.value, span)
+
+
+def _stored(ctx: Elaboration, definition: tree.Definition, frame: Frame, parameter: Tensor, span: Span) -> Tensor:
+    """The weight used outside of training: `result`; where there is none, that of the optimizer whose step is the
+    body's own; else the parameter."""
+    found = frame.names.get(RESULT)
+    if found is not None:
+        return tensor(ctx, found.value, span)
+    applied = last_step(definition)
+    if applied is None:
+        return parameter
+    inner = ctx.evaluate(applied.function, frame)
+    if isinstance(inner, Defined):
+        inner = ctx.configured(inner, span, frame)
+    if not isinstance(inner, Configured) or inner.defined.kind != "optimizer":
+        return parameter
+    stored = [Given(None, each, span) for each in (parameter, frame.names[GRADIENT].value)]
+    return update(ctx, inner, stored, span, frame)
+
+
+def last_step(definition: tree.Definition) -> tree.Call | None:
+    """What `parameter'` is set to, where that is a call: it may be another optimizer's step."""
+    for statement in definition.body.statements:
+        if isinstance(statement, tree.Assign) and [name.text for name in statement.names] == [PARAMETER + "'"]:
+            return statement.value if isinstance(statement.value, tree.Call) else None
+    return None
 
 
 def _count(ctx: Elaboration, span: Span) -> Tensor:

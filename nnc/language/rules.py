@@ -16,7 +16,7 @@ from nnc.base.names import snake_case
 from nnc.base.source import Span
 from nnc.language.context import Elaboration
 from nnc.language.operators import number
-from nnc.language.optimizer_body import GRADIENT, PARAMETER, RESULT, SCALAR, STEP, body, shaped, updating_of
+from nnc.language.optimizer_body import GRADIENT, PARAMETER, RESULT, SCALAR, STEP, body, last_step, shaped, updating_of
 from nnc.language.updating import Constraint, Held, Updating
 from nnc.language.values import (
     Configured,
@@ -165,7 +165,7 @@ def _result(
     parameter."""
     definition = optimizer.defined.definition
     assert isinstance(definition, tree.Definition), "an optimizer is one"
-    if not any(RESULT in _assigned(statement) for statement in definition.body.statements):
+    if last_step(definition) is None and not any(RESULT in _assigned(each) for each in definition.body.statements):
         return None
     with ctx.apart("weight"):
         parameter, gradient, updating = _begin(ctx, type, steps, span)
