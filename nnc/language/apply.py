@@ -112,11 +112,18 @@ def _spread(target: Anything, value: Anything) -> list[Anything]:
             return [value]
 
 
+def _is_step(signature: tree.Signature, given: Sequence[Given]) -> bool:
+    """Whether an optimizer is given a parameter and its gradient; a rate may be a tensor, too, that a schedule gave."""
+    configuration = names_of(signature.configuration)
+    configures = any(each.name is not None and each.name.text in configuration for each in given)
+    return not configures and any(holds_tensor(each.value) for each in given)
+
+
 def _call_defined(
     ctx: Elaboration, target: Defined, given: list[Given], node: tree.Call, frame: Frame, hint: str, piped: Given | None
 ) -> Anything:
     signature = target.definition.signature
-    if target.kind == "optimizer" and ctx.updating is not None and any(holds_tensor(each.value) for each in given):
+    if target.kind == "optimizer" and ctx.updating is not None and _is_step(signature, given):
         inner = configured(ctx, target, (), node.span, frame)
         positional_only = [argument.value for argument in given if argument.name is None]
         by_names = {argument.name.text: argument.value for argument in given if argument.name is not None}

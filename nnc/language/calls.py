@@ -13,7 +13,7 @@ from nnc.base.source import Span
 from nnc.language import library
 from nnc.language.context import Elaboration
 from nnc.language.suggest import nearest
-from nnc.language.values import Anything, Defined, Poisoned, describe, is_applicable, is_number
+from nnc.language.values import Anything, Defined, Poisoned, Tensor, describe, is_applicable, is_number
 from nnc.syntax import tree
 
 _KINDS = {
@@ -115,6 +115,8 @@ def check_kind(ctx: Elaboration, defined: Defined, param: tree.Param, argument: 
         return
     if argument.value is None and isinstance(param.default, tree.NoneLiteral):
         return  # what it is where nothing is given
+    if wanted == "rate" and ctx.updating is not None and isinstance(argument.value, Tensor):
+        return  # the number that a schedule gives at this step, handed to an optimizer within
     value = argument.value
     help = None
     if wanted in ("function", "layer") and isinstance(value, str) and value.isidentifier():

@@ -104,21 +104,12 @@ OTHERS: dict[str, dict[str, Answer]] = {
     },
     "metrics": {"Metric": Answer("yes", "a definition: `metric Share(y_pred, y_true) { ... }`")},
     "optimizers": {
-        **dict(_each("later", "with updates that look at a whole tensor", "Adafactor Lamb Muon ScheduleFreeAdamW")),
         "LossScaleOptimizer": Answer("later", 'with `precision = "f16"`'),
         "MultiOptimizer": Answer("yes", "a record of optimizers by part: `{ trunk: SGD(0.1), rest: Adam }`"),
         "Optimizer": Answer("yes", "a definition: `optimizer Step(rate = 0.1) { ... }`"),
         "OptimizerMap": Answer("yes", "a record of optimizers by part: `{ trunk: SGD(0.1), rest: Adam }`"),
     },
     "schedules": {
-        **dict(
-            _each(
-                "later",
-                "with the library of schedules",
-                "CosineDecay CosineDecayRestarts ExponentialDecay InverseTimeDecay PiecewiseConstantDecay "
-                "PolynomialDecay",
-            )
-        ),
         "LearningRateSchedule": Answer("yes", "a function of the number of steps before: `fn half(step) = ...`"),
     },
     "initializers": {"Initializer": Answer("yes", "a function: `fn small(shape, fan_in, fan_out) = ...`")},
@@ -143,12 +134,8 @@ OTHERS: dict[str, dict[str, Answer]] = {
         **dict(_each("no", "it sends logs to another program: write a callback", "RemoteMonitor TensorBoard")),
     },
 }
-# Sections in which an entry may come while it is still on the list above.
-UNDER_WAY = ("optimizers", "schedules")
-
 # Arguments that are left out: the name of the argument, or section, entry and argument, and why.
 _LATER_ADAPTERS = "low-rank adapters and quantisation come later"
-_CLIPPING = "clipping, averaging and scaling come later"
 _LAST = "the classes are the last axis: transpose before"
 LEFT_OUT: dict[str, str] = {
     "data_format": "images are channels-last",
@@ -181,18 +168,9 @@ LEFT_OUT: dict[str, str] = {
     "metrics.CategoricalCrossentropy.axis": _LAST,
     "metrics.SparseCategoricalCrossentropy.axis": _LAST,
     "metrics.SparseTopKCategoricalAccuracy.from_sorted_ids": "a prediction is a score for each class",
-    **dict.fromkeys(
-        (
-            "clipnorm",
-            "clipvalue",
-            "ema_momentum",
-            "ema_overwrite_frequency",
-            "global_clipnorm",
-            "loss_scale_factor",
-            "use_ema",
-        ),
-        _CLIPPING,
-    ),
+    "loss_scale_factor": 'a setting of the `train` block, with `precision = "f16"`',
+    "optimizers.Muon.exclude_embeddings": "a record of optimizers says what Adam trains: `{ table: Adam, rest: Muon }`",
+    "optimizers.Muon.exclude_layers": "a record of optimizers says what Adam trains: `{ table: Adam, rest: Muon }`",
 }
 # Defaults that are not Keras's: section, entry and argument, and why.
 DEFAULTS: dict[str, str] = {

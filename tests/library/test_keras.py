@@ -8,6 +8,8 @@ import torch
 
 from nnc.tensor.evaluate import evaluate
 from tests.language.programs import model_of
+from tests.library import test_optimizers as optimizers
+from tests.library import test_schedules as schedules
 from tests.library.functions import ACTIVATIONS, CONSTRAINTS, LOSSES, METRICS, REGULARIZERS
 from tests.library.layer_rows import LAYERS
 from tests.library.metric_rows import GROUPS, SHARED
@@ -141,6 +143,9 @@ ELSEWHERE = {
     "stft": "test_initializers.py",
     "SpectralNormalization": "test_regularized.py",
     "circle": "test_circle.py",
+    **dict.fromkeys((*optimizers.SHAPED, "ScheduleFreeAdamW"), "test_optimizers.py"),
+    **dict.fromkeys(("Averaged", "clipped_gradient", "decayed"), "test_optimizers.py"),
+    **dict.fromkeys(schedules.CASES, "test_schedules.py"),
 }
 
 
