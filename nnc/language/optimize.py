@@ -1,14 +1,15 @@
 """The setting `optimizer`: which optimizer updates which parameters, and by which rule.
 
-In: a configured optimizer, or a record of them by part of the model, in which the longest path that holds a parameter
-wins. Out: an `Optimizer` for each that is at work; a parameter of none is frozen.
+In: a configured optimizer, or a record of them by part of the model, with records in it for parts of parts; the longest
+path that holds a parameter wins. Out: an `Optimizer` for each that is at work; a parameter of none is frozen.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
+from nnc.base.diagnostic import Label
 from nnc.base.source import Span
 from nnc.language.calls import without_quotes
 from nnc.language.context import Elaboration
@@ -32,51 +33,90 @@ def trained_by(
     if not isinstance(value, Record):
         configured = _configured(ctx, value, span, frame)
         return (_optimizer(ctx, configured, tuple(ctx.parameters), steps, span, written),)
-    parts = {path: _part(ctx, value, path, frame) for path in value.entries}
-    _check_parts(ctx, value, parts, span)
-    whose = {name: _whose(ctx, name, parts, span) for name in ctx.parameters}
-    found = []
-    for path, part in parts.items():
-        own = [name for name in ctx.parameters if whose[name] == path]
-        if part is not None and own:
-            found.append(_optimizer(ctx, part, own, steps, value.spans[path], part.written_whole))
-    return tuple(found)
-
-
-def _check_parts(ctx: Elaboration, record: Record, parts: Mapping[str, Configured | None], span: Span) -> None:
-    for path in parts:
-        if path != REST and not any(_below(name, path) for name in ctx.parameters):
-            known = sorted({".".join(name.split(".")[: path.count(".") + 1]) for name in ctx.parameters})
-            near = nearest(path, known)
-            raise ctx.fail(
-                "E0512",
-                f"no parameter lies in `{path}`",
-                record.spans[path],
-                help=f"did you mean `{near}`?" if near else "the model has " + ", ".join(f"`{each}`" for each in known),
-            )
-    if all(part is None for part in parts.values()):
+    parts: dict[str, Part] = {}
+    _add_parts(ctx, value, "", frame, parts)
+    own = _owned(ctx, parts, span)
+    if all(part.configured is None for part in parts.values()):
         raise ctx.fail("E0512", "every part of the model is frozen", span, help="leave one to an optimizer")
+    return tuple(
+        _optimizer(ctx, part.configured, own[path], steps, part.span, part.configured.written_whole)
+        for path, part in parts.items()
+        if part.configured is not None and own[path]
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of the model by its path: its optimizer, or none where it is frozen, and the entry that says so."""
+
+    configured: Configured | None
+    span: Span
+
+
+def _add_parts(ctx: Elaboration, record: Record, above: str, frame: Frame, parts: dict[str, Part]) -> None:
+    """The entries of a record, those of records in it below their paths. `rest` is what lies above them."""
+    for name, value in record.entries.items():
+        span = record.spans[name]
+        path = (above or REST) if name == REST else f"{above}.{name}".lstrip(".")
+        if isinstance(value, Poison):
+            raise Poisoned
+        if path != REST and not any(_below(each, path) for each in ctx.parameters):
+            raise _unknown(ctx, path, span)
+        if isinstance(value, Record) and name != REST:
+            _add_parts(ctx, value, path, frame, parts)
+            continue
+        if path in parts:
+            other = Label(parts[path].span, "here too")
+            raise ctx.fail("E0512", f"`{path}` is given twice", span, others=(other,), help="keep one of them")
+        parts[path] = Part(None if value is None else _configured(ctx, value, span, frame), span)
+
+
+def _unknown(ctx: Elaboration, path: str, span: Span) -> Poisoned:
+    """That no parameter lies at a path: what it was meant to be, or what there is below its first names."""
+    names = path.split(".")
+    near = nearest(path, sorted({".".join(each.split(".")[: len(names)]) for each in ctx.parameters}))
+    if near:
+        return ctx.fail("E0512", f"no parameter lies in `{path}`", span, help=f"did you mean `{near}`?")
+    while names and not any(_below(each, ".".join(names)) for each in ctx.parameters):
+        names.pop()
+    above = ".".join(names)
+    known = {".".join(each.split(".")[: len(names) + 1]) for each in ctx.parameters if not names or _below(each, above)}
+    has = ", ".join(f"`{each}`" for each in sorted(known))
+    return ctx.fail(
+        "E0512", f"no parameter lies in `{path}`", span, help=f"{f'`{above}`' if above else 'the model'} has {has}"
+    )
 
 
 def _below(name: str, path: str) -> bool:
     return name == path or name.startswith(path + ".")
 
 
-def _whose(ctx: Elaboration, name: str, parts: Mapping[str, Configured | None], span: Span) -> str:
-    """The part of a parameter: the longest path that it lies below, else `rest`."""
-    found = max((path for path in parts if _below(name, path)), key=len, default=REST)
-    if found not in parts:
+def _owned(ctx: Elaboration, parts: Mapping[str, Part], span: Span) -> dict[str, list[str]]:
+    """The parameters of each part: of the longest path that they lie below, else of `rest`."""
+    own: dict[str, list[str]] = {path: [] for path in parts}
+    left: list[str] = []
+    for name in ctx.parameters:
+        path = max((path for path in parts if _below(name, path)), key=len, default=REST)
+        own.setdefault(path, left).append(name)
+    if left:
+        some = ", ".join(f"`{name}`" for name in left[:3]) + (f" and {len(left) - 3} more" if len(left) > 3 else "")
         raise ctx.fail(
-            "E0512", f"`{name}` belongs to no part", span, help="name an optimizer for the others: rest: Adam(1e-3)"
+            "E0512",
+            f"{some} {'belongs' if len(left) == 1 else 'belong'} to no part",
+            span,
+            help="say what becomes of the others: `rest: Adam(1e-3)`, or `rest: none` to freeze them",
         )
-    return found
-
-
-def _part(ctx: Elaboration, record: Record, path: str, frame: Frame) -> Configured | None:
-    value = record.entries[path]
-    if isinstance(value, Poison):
-        raise Poisoned
-    return None if value is None else _configured(ctx, value, record.spans[path], frame)
+    for path, part in parts.items():
+        if not own[path] and path != REST:
+            inner = tuple(Label(other.span) for each, other in parts.items() if each != path and _below(each, path))
+            raise ctx.fail(
+                "E0512",
+                f"no parameter is left for `{path}`: others name all that lie in it",
+                part.span,
+                others=inner,
+                help="leave this entry out, or one of those",
+            )
+    return own
 
 
 def _configured(ctx: Elaboration, value: Anything, span: Span, frame: Frame) -> Configured:

@@ -1,6 +1,7 @@
 """Optimizers by part of the model, of optimizers, with constraints, norms, products and averages, beside autograd in
 float64; gradients gathered over steps, and runs that go on; how many kernels an update takes."""
 
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,6 +47,11 @@ optimizer Whitened(rate = 0.1, momentum = 0.5) {
     velocity' = momentum * velocity + gradient - mean(gradient, axis = [-1], keepdims = true)
     squared = einsum("ij,kj->ik", velocity', velocity') @ velocity' if len(shape(parameter)) == 2 else velocity'
     parameter' = parameter - rate * squared / (1 + sqrt(sum(squared ^ 2)))
+}
+optimizer Factored(rate = 0.1) {
+    state sizes: float[shape(parameter)[-1]] = zeros
+    sizes' = 0.5 * sizes + (sum(gradient ^ 2, axis = [0]) if len(shape(parameter)) == 2 else gradient ^ 2)
+    parameter' = parameter - rate * gradient / (0.1 + sqrt(sizes'))
 }
 optimizer Averaged(inner = SGD(0.3), share = 0.3) {
     state mean = parameter
@@ -115,6 +121,12 @@ def whitened(w: Tensor, g: Tensor, step: int, norm: Tensor, slots: dict[str, Ten
     return w - 0.1 * squared / (1 + squared.norm())
 
 
+def factored(w: Tensor, g: Tensor, step: int, norm: Tensor, slots: dict[str, Tensor]) -> Tensor:
+    sizes = g.square().sum(0) if w.ndim == 2 else g.square()
+    slots["sizes"] = 0.5 * slots.get("sizes", torch.zeros_like(sizes)) + sizes
+    return w - 0.1 * g / (0.1 + slots["sizes"].sqrt())
+
+
 def averaged(w: Tensor, g: Tensor, step: int, norm: Tensor, slots: dict[str, Tensor]) -> Tensor:
     mean = slots.get("mean", w)
     new = w - 0.3 * g
@@ -182,7 +194,7 @@ CASES = {
         "Lookahead(Clipped(0.5, AdamW(0.03, weight_decay = 0.2)))",
         {"": lookahead(clipped(0.5, adam(0.03, 0.2)))},
     ),
-    "whitened": Case("{ y: SGD(0.1), rest: Whitened }", {"": whitened, "y": sgd(0.1)}),
+    "shaped": Case("{ y: Factored, rest: Whitened }", {"": whitened, "y": factored}, updates=0),
     "averaged": Case("Averaged", {"": averaged}),
     "gathered": Case(
         "{ y: Clipped(0.3), trunk.block.first: Averaged, rest: Lookahead(Adam(0.02)) }",
@@ -195,9 +207,7 @@ CASES = {
 
 
 def text_of(case: Case) -> str:
-    return DEFINITIONS + MODEL.format(
-        optimizer=case.optimizer, arguments=case.arguments, every=case.every, batch=BATCH
-    )
+    return DEFINITIONS + MODEL.format(optimizer=case.optimizer, arguments=case.arguments, every=case.every, batch=BATCH)
 
 
 def made(name: str) -> Any:
@@ -236,12 +246,13 @@ def trained(case: Case, start: dict[str, np.ndarray]) -> tuple[dict[str, np.ndar
         for rows in Orders(SEED).at(epoch, SAMPLES).split(BATCH):
             loss = (forward(p, x[rows]) - y[rows]).square().mean()
             gathered.append(torch.autograd.grad(loss, list(p.values())))
-            if len(gathered) < case.every:
-                continue
-            means = {path: torch.stack(each).mean(0) for path, each in zip(p, zip(*gathered, strict=True), strict=True)}
-            gathered.clear()
-            done += 1
-            _apply(case, p, means, done, slots)
+            if len(gathered) == case.every:
+                means = [torch.stack(each).mean(0) for each in zip(*gathered, strict=True)]
+                done += 1
+                _apply(case, p, dict(zip(p, means, strict=True)), done, slots)
+                gathered.clear()
+            for path, constraint in case.constraints.items():  # after each step, also those that only gather
+                p[path].data = constraint(p[path].data)
     return {path: value.detach().numpy() for path, value in p.items()}, slots
 
 
@@ -255,13 +266,7 @@ def _apply(
             if rule is None:
                 continue
             norm = torch.stack([g.norm() for other, g in means.items() if _part(case, other) == part]).norm()
-            new = rule(value.detach().clone(), means[path], number, norm, slots[path])
-            value.data = case.constraints.get(path, lambda w: w)(new)
-
-
-def check(backend: str) -> None:
-    for name in CASES:
-        check_case(name, backend)
+            value.data = rule(value.detach().clone(), means[path], number, norm, slots[path])
 
 
 def check_case(name: str, backend: str) -> None:
@@ -289,5 +294,77 @@ def test_the_torch_path(name) -> None:
     check_case(name, "torch")
 
 
+# Of each kind of update one, and both that gather.
+INTERPRETED = ("parts", "held_apart", "clipped_apart", "levels", "shaped", "gathered")
+
+
+def check_interpreted() -> None:
+    for name in INTERPRETED:
+        check_case(name, "triton")
+    check_resumed("triton")
+
+
 def test_kernels() -> None:
-    run_interpreted("from tests.programs.test_optimizers import check\ncheck('triton')")
+    run_interpreted("from tests.programs.test_optimizers import check_interpreted\ncheck_interpreted()")
+
+
+class Interrupt(Callback):
+    """Saves after a step, then ends the run."""
+
+    def __init__(self, step: int, path: Path) -> None:
+        super().__init__()
+        self.step, self.path = step, path
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        if self.model.place.step == self.step:
+            self.model.save(self.path)
+            raise InterruptedError
+
+
+def check_resumed(backend: str, steps: tuple[int, ...] = (4,)) -> None:
+    """Gathered gradients, averages and slow weights go on after an interruption as if there had been none."""
+    cls, (x, y) = made("gathered"), data()
+    given = {"batch_size": BATCH, "epochs": EPOCHS, "verbose": 0}
+    whole = cls(device="cpu", seed=SEED, backend=backend)
+    whole.fit(x, y, **given)
+    for step in steps:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "part.safetensors"
+            with pytest.raises(InterruptedError):
+                cls(device="cpu", seed=SEED, backend=backend).fit(x, y, callbacks=[Interrupt(step, path)], **given)
+            resumed = cls(device="cpu", seed=9, backend=backend)
+            resumed.fit(x, y, resume=path, **given)
+        for name, flat in whole.store.flat.items():
+            assert name == "gradient" or torch.equal(flat, resumed.store.flat[name]), f"{name}, from step {step}"
+        np.testing.assert_array_equal(resumed.predict(x, verbose=0), whole.predict(x, verbose=0))
+
+
+def test_runs_go_on() -> None:
+    check_resumed("torch", (1, 2, 3, 4, 5))
+
+
+def test_averages_are_saved(tmp_path) -> None:
+    cls, (x, y) = made("averaged"), data()
+    model = cls(seed=SEED, backend="torch")
+    np.testing.assert_allclose(model.predict(x, verbose=0), forward_of(model, x), rtol=0, atol=1e-6)
+    model.fit(x, y, batch_size=BATCH, epochs=1, verbose=0)
+    predicted, lost = model.predict(x, verbose=0), model.evaluate(x, y, verbose=0)
+    assert np.abs(predicted - forward_of(model, x).numpy()).max() > 1e-2, "predictions are of the averages"
+    model.save(tmp_path / "whole")
+    again = cls(seed=9, backend="torch")
+    again.load(tmp_path / "whole")
+    np.testing.assert_array_equal(again.predict(x, verbose=0), predicted)
+    assert again.evaluate(x, y, verbose=0) == lost
+
+
+def forward_of(model: Any, x: dict[str, np.ndarray]) -> Tensor:
+    return forward({path: view.double() for path, view in model.parameters.items()}, torch.tensor(x["x"]).double())
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_one_kernel_updates_all_of_an_optimizer(name) -> None:
+    case = CASES[name]
+    step = schedule(Source("net.nn", text_of(case)), Options(), Reporter()).train
+    updates = [kernel for kernel in step.kernels if kernel.kind is KernelKind.UPDATE]
+    assert len(updates) == case.updates
+    assert name != "averaged" or len(step.kernels) == 10
