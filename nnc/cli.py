@@ -203,7 +203,7 @@ def train(
     if folder.exists() and not folder.is_dir():
         raise files.FileError(f"{folder} is no folder: -o names the one for module and checkpoint")
     place = pipeline.write(compiled, file, folder)
-    made = pipeline.imported(place, file, compiled.model.name)
+    made = pipeline.imported(place, file, compiled.class_name)
     code: int = made.main(_arguments("train", output=folder, **given))
     if code == DONE:
         weights = place.with_suffix(CHECKPOINT)

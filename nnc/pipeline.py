@@ -65,6 +65,11 @@ class Compiled:
     text: str
     warnings: tuple[Diagnostic, ...]
 
+    @property
+    def class_name(self) -> str:
+        """What the module calls the model."""
+        return emission.class_name(self.model)
+
 
 def _model(source: Source, options: Options, reporter: Reporter) -> Model | None:
     module = parse(source, reporter)
@@ -160,4 +165,4 @@ def imported_now(compiled: Compiled, path: str | Path) -> Any:
     """The class of a module that is not to be kept: it lives in a temporary folder until Python ends."""
     folder = tempfile.mkdtemp(prefix="nnc-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return imported(write(compiled, path, folder), path, compiled.model.name)
+    return imported(write(compiled, path, folder), path, compiled.class_name)

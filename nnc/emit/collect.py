@@ -52,7 +52,7 @@ class Functions:
 
 @dataclass(slots=True)
 class _Collector:
-    names: Names = field(default_factory=Names)
+    names: Names
     known: dict[tuple[str, str], str] = field(default_factory=dict)  # wished name and text -> name
 
     def name(self, wish: str, text: str, step: str) -> tuple[str, bool]:
@@ -76,7 +76,7 @@ def style(precision: str) -> Style:
 
 
 def run(schedule: Schedule) -> Functions:
-    collector = _Collector()
+    collector = _Collector(Names((schedule.model.name,)))
     made = style(schedule.model.settings.precision)
     entries: list[Entry] = []
     steps: dict[str, StepText] = {}
@@ -98,7 +98,10 @@ def _step(schedule: Schedule, step: StepSchedule, made: Style, collector: _Colle
         kernels.append(None)
     for number, (kernel, text) in enumerate(zip(kernels, texts, strict=True)):
         name, new = collector.name(text.name, text.text, step.name)
-        entry = Entry(["# the next batch"] if kernel is None else describe.headline(kernel), _renamed(text.text, name))
+        entry = Entry(
+            ["# the next batch"] if kernel is None else describe.headline(kernel, kernel is step.closing),
+            _renamed(text.text, name),
+        )
         launches.append(KernelText(name, text.text, text.grid, text.arguments, text.warps))
         function = own.get(number)
         if function is not None:

@@ -135,8 +135,8 @@ def source_lines(spans: Sequence[Span], width: int = 118) -> list[str]:
     return lines
 
 
-def headline(kernel: Kernel) -> list[str]:
-    """The comment above a kernel."""
+def headline(kernel: Kernel, closing: bool) -> list[str]:
+    """The comment above a kernel; closing: it is the step's last finish."""
     if kernel.kind is KernelKind.FINISH:
-        return ["# partial sums in tile order, the epoch's accumulators, the next batch"]
+        return ["# partial sums in tile order" + (", the epoch's accumulators, the next batch" if closing else "")]
     return source_lines(kernel.spans)

@@ -102,11 +102,17 @@ def _tiles(count: Extent, arguments: dict[str, str]) -> str:
 
 def _docstring(kernel: Kernel, advances: bool) -> str:
     """What is folded where, and what else moves on."""
-    lines = []
-    for write in kernel.writes:
-        if write.fold is not None and write.buffer.space is not Space.SUMS:
-            lines.append(describe.buffer_name(write.buffer) + describe.shape(write.value))
-    parts = [f"{', '.join(lines)} from their partials, in tile order"] if lines else []
+    folded = [write for write in kernel.writes if write.fold is not None and write.buffer.space is not Space.SUMS]
+    gradients = [write.buffer.path for write in folded if write.buffer.space is Space.GRADIENT]
+    lines = [f"the gradient of {path}" for path in gradients]
+    if len(gradients) > 1:
+        lines = [f"the gradients of {', '.join(gradients[:-1])} and {gradients[-1]}"]
+    lines += [
+        describe.buffer_name(write.buffer) + describe.shape(write.value)
+        for write in folded
+        if write.buffer.space is not Space.GRADIENT
+    ]
+    parts = [f"{', '.join(lines)} from partials, in tile order"] if lines else []
     for fold, sign in (("sum", "sums += "), ("max", "the largest: "), ("min", "the smallest: ")):
         sums = [write for write in kernel.writes if write.buffer.space is Space.SUMS and (write.fold or "sum") == fold]
         names = ", ".join(write.buffer.path + describe.shape(write.value) for write in sums)
@@ -124,9 +130,10 @@ def _fold(printer: TilePrinter, partials: Buffer, fold: str, writes: list[Write]
     blocks = -(-last // block)
     start = "tl.program_id(0) * " + f"{block} + " if blocks > 1 else ""
     pointer = printer.pointer(partials)
-    masked = f"mask=n < {last}" if first == 0 else f"mask=(n >= {first}) & (n < {last})"
+    mask = _between(first, last, block * blocks)
     other = "0.0" if partials.element == "f32" else "0"
-    load = f"tl.load({pointer} + tile * {width} + n, {masked}, other={other})"
+    masked = f", mask={mask}, other={other}" if mask else ""
+    load = f"tl.load({pointer} + tile * {width} + n{masked})"
     lines = [
         f"n = {start}tl.arange(0, {block})",
         f"acc = {filled(block, _START[fold], partials.element)}",
@@ -134,17 +141,22 @@ def _fold(printer: TilePrinter, partials: Buffer, fold: str, writes: list[Write]
         f"    acc += {load}" if fold == "sum" else f"    acc = {_two(fold, 'acc', load)}",
     ]
     for run in runs(writes):
-        lines += _put(printer, run, fold)
+        lines += _put(printer, run, fold, block * blocks)
     return lines, blocks
+
+
+def _between(first: int, last: int, whole: int) -> str:
+    """The condition on columns `n` of `whole`; none where it takes them all."""
+    parts = [*([f"n >= {first}"] if first else []), *([f"n < {last}"] if last < whole else [])]
+    return parts[0] if len(parts) == 1 else " & ".join(f"({part})" for part in parts)
 
 
 def _two(fold: str, first: str, second: str) -> str:
     return _TWO[fold].replace("{0}", first).replace("{1}", second)
 
 
-def _put(printer: TilePrinter, run: Run, fold: str) -> list[str]:
-    end = run.column + run.size
-    mask = f"n < {end}" if run.column == 0 else f"(n >= {run.column}) & (n < {end})"
+def _put(printer: TilePrinter, run: Run, fold: str, whole: int) -> list[str]:
+    mask = _between(run.column, run.column + run.size, whole)
     sums = run.buffer.space is Space.SUMS
     tail = run.joined and not sums
     pointer = printer.pointer(replace(run.buffer, path="tail") if tail else run.buffer)
@@ -152,12 +164,15 @@ def _put(printer: TilePrinter, run: Run, fold: str) -> list[str]:
     place = f"{pointer} + n" + (f" - {-shift}" if shift < 0 else f" + {shift}" if shift else "")
     if not sums:
         acc = "acc != 0" if run.buffer.element == "bool" else "acc"
-        return [f"tl.store({place}, {acc}, mask={mask})"]
+        return [f"tl.store({place}, {acc}{f', mask={mask}' if mask else ''})"]
+    running = _two(fold, "running", "acc.to(tl.float64)")
+    if not mask:
+        return [f"running = tl.load({place})", f"tl.store({place}, {running})"]
     inside = printer.names.fresh("inside")
     return [
         f"{inside} = {mask}",
         f"running = tl.load({place}, mask={inside}, other=0.0)",
-        f"tl.store({place}, {_two(fold, 'running', 'acc.to(tl.float64)')}, mask={inside})",
+        f"tl.store({place}, {running}, mask={inside})",
     ]
 
 

@@ -39,6 +39,7 @@ def fold_moments(
     for write in writes:
         block, blocks, mask = _columns(write.value.type.size)
         widest = max(widest, blocks)
+        other = ", other=0.0" if mask else ""
         means, squares, count = (write.column + start for start in folds.starts(fold, write.value.type.size))
         lines += [
             _places(block, blocks),
@@ -49,11 +50,11 @@ def fold_moments(
             f"    row = {printer.pointer(partials)} + tile * {partials.shape[1]}",
             f"    more = tl.load(row{_shift(count)})",
             "    share = more / (size + more)",
-            f"    step = tl.load(row{_shift(means)} + n, {mask}, other=0.0) - mean",
+            f"    step = tl.load(row{_shift(means)} + n{mask}{other}) - mean",
             "    mean += step * share",
-            f"    squares += tl.load(row{_shift(squares)} + n, {mask}, other=0.0) + step * step * share * size",
+            f"    squares += tl.load(row{_shift(squares)} + n{mask}{other}) + step * step * share * size",
             "    size += more",
-            f"tl.store({printer.pointer(write.buffer)} + n, squares / size, {mask})",
+            f"tl.store({printer.pointer(write.buffer)} + n, squares / size{mask})",
         ]
     return lines, widest
 
@@ -69,26 +70,27 @@ def fold_places(
         block, blocks, mask = _columns(write.value.type.size)
         widest = max(widest, blocks)
         values, places = (write.column + start for start in folds.starts(fold, write.value.type.size))
-        other = "0.0" if partials.element == "f32" else "0"
+        other = (", other=0.0" if partials.element == "f32" else ", other=0") if mask else ""
         lines += [
             _places(block, blocks),
             f"best = {filled(block, start, partials.element)}",
             f"place = {filled(block, 0, 'i32')}",
             f"for tile in range({tiles}):",
             f"    row = {printer.pointer(partials)} + tile * {partials.shape[1]}",
-            f"    found = tl.load(row{_shift(values)} + n, {mask}, other={other})",
-            f"    found_place = tl.load(row{_shift(places)} + n, {mask}, other={other})",
+            f"    found = tl.load(row{_shift(values)} + n{mask}{other})",
+            f"    found_place = tl.load(row{_shift(places)} + n{mask}{other})",
             f"    place = tl.where(found {sign} best, found_place.to(tl.int32), place)",
             f"    best = tl.where(found {sign} best, found, best)",
-            f"tl.store({printer.pointer(write.buffer)} + n, place, {mask})",
+            f"tl.store({printer.pointer(write.buffer)} + n, place{mask})",
         ]
     return lines, widest
 
 
 def _columns(size: int) -> tuple[int, int, str]:
-    """How many elements of a result one program folds, how many programs there are, and the mask of both."""
+    """How many elements of a result one program folds, how many programs there are, and the mask if one is needed."""
     block = min(WIDEST, power(size))
-    return block, -(-size // block), f"mask=n < {size}"
+    blocks = -(-size // block)
+    return block, blocks, f", mask=n < {size}" if size < block * blocks else ""
 
 
 def _places(block: int, blocks: int) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from nnc import __version__
 from nnc.emit import describe
 from nnc.emit.collect import Functions
@@ -10,6 +12,8 @@ from nnc.schedule.cost import arena_bytes, step_cost
 from nnc.schedule.kernel import Kernel, Schedule
 from nnc.tensor.program import Model
 
+_SENTENCE = re.compile(r".+?[.!?](?=\s|$)")  # the first
+
 
 def signature(model: Model) -> str:
     """Handwritten digits.   pixels: float[64] -> probs: float[10];   target digit: index(10)"""
@@ -17,8 +21,21 @@ def signature(model: Model) -> str:
     results = ", ".join(f"{port.name}: {port.declared}" for port in model.results)
     targets = ", ".join(f"target {port.name}: {port.declared}" for port in model.targets)
     text = f"{inputs} -> {results}" + (f"; {targets}" if targets else "")
-    title = (model.documentation.strip().split("\n") or [""])[0]
-    return _safe(f"{title} {text}" if title else text)
+    sentence = _SENTENCE.match(_paragraph(model.documentation))
+    return _safe(f"{sentence[0]} {text}" if sentence else text)
+
+
+def _paragraph(documentation: str) -> str:
+    """The first, on one line."""
+    return " ".join(documentation.strip().split("\n\n")[0].split())
+
+
+def _about(model: Model) -> str:
+    """What the model's documentation says of it, or that of the file: `##` lines at its start and an empty one."""
+    head, _, rest = model.source.text.partition("\n\n")
+    lines = head.split("\n")
+    whole = bool(rest) and all(line.startswith("##") for line in lines)
+    return _paragraph(model.documentation) or (_paragraph("\n".join(line[2:] for line in lines)) if whole else "")
 
 
 def _safe(text: str) -> str:
@@ -27,11 +44,12 @@ def _safe(text: str) -> str:
 
 def docstring(schedule: Schedule, functions: Functions) -> list[str]:
     model = schedule.model
-    title = (model.documentation.strip().split("\n") or [""])[0] or "a model."
+    about = _about(model)
     name = describe.file_name(model.source.path)
-    opening, origin = f'"""{model.name}: {_safe(title)}', f"Compiled by nnc {__version__} from {name}."
+    opening = f'"""{model.name}: {_safe(about)}' if about else f'"""{model.name}.'
+    origin = f"Compiled by nnc {__version__} from {name}."
     one = f"{opening} {origin}"
-    lines = [*([*wrapped(opening), origin] if len(wrapped(one)) > 1 else [one]), ""]
+    lines = [*([*wrapped(opening), "", origin] if len(wrapped(one)) > 1 else [one]), ""]
     lines += _parameters(schedule)
     step = functions.steps.get("train") or functions.steps["predict"]
     batch = model.settings.batch_size

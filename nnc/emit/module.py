@@ -6,6 +6,7 @@ to it: what it holds, tables, kernels with their meaning in plain torch below ea
 
 from __future__ import annotations
 
+import builtins
 import hashlib
 import re
 
@@ -19,15 +20,17 @@ from nnc.emit.reports import result
 from nnc.emit.tidy import wrapped
 from nnc.emit.writer import WIDTH, Group, Item, call, collection, lay_out, mapping
 from nnc.schedule.kernel import Schedule
-from nnc.tensor.program import Role, Settings
+from nnc.tensor.program import Model, Role, Settings
 
-# All that a module may take from the runtime; it imports what its text names.
+# All that a module may take from the runtime; it imports what its text uses.
 _RUNTIME = (
     *("BATCH", "Accumulator", "Buffer", "Draw", "Launch", "Model", "Parameter", "Place", "Port", "Report", "Slot"),
     *("State", "Step", "View", "Weight", "cdiv", "half", "moment_step_", "tiles", "tl", "triton"),
 )
 # Strings and comments, whose words are no names.
 _PROSE = re.compile(r'"""[\s\S]*?"""|"(?:\\.|[^"\\\n])*"|#[^\n]*')
+# How it uses them: variables of the program may have the same names, but none is called.
+_USED = re.compile(r"\b(BATCH)\b|class \w+\((Model)\)|(?<![\w.])(?:(torch|tl|triton)\.|(\w+)\()")
 _STEP_DOCS = {
     "train": "The launches of one training step; v: the tensors that the runtime binds.",
     "evaluate": "The launches of one step of evaluation.",
@@ -50,11 +53,17 @@ def run(schedule: Schedule) -> str:
         *_results(schedule),
         _constants(schedule, functions),
         _class(schedule),
-        ['if __name__ == "__main__":', f"    raise SystemExit({schedule.model.name}.main())"],
+        ['if __name__ == "__main__":', f"    raise SystemExit({class_name(schedule.model)}.main())"],
     ]
     body = "\n\n\n".join("\n".join(block) for block in blocks)
     head = [*headers.docstring(schedule, functions), "", *_imports(body), "", *([""] if starts.blocks else []), ""]
     return "\n".join(head) + body + "\n"
+
+
+def class_name(model: Model) -> str:
+    """The model's name; where the module's functions need that for something else, an underscore comes after it."""
+    needed = (*dir(builtins), *helpers.names(), *_RUNTIME, "torch")
+    return f"{model.name}_" if model.name in needed and model.name.islower() else model.name
 
 
 def _taken(functions: Functions) -> list[str]:
@@ -68,11 +77,11 @@ def _rule(title: str) -> list[str]:
 
 
 def _imports(body: str) -> list[str]:
-    words = set(re.findall(r"\w+", _PROSE.sub("", body)))
-    names = [name for name in _RUNTIME if name in words]
+    used = {name for found in _USED.findall(_PROSE.sub("", body)) for name in found}
+    names = [name for name in _RUNTIME if name in used]
     line = f"from nnc.runtime import {', '.join(names)}"
     found = [line] if len(line) <= WIDTH else ["from nnc.runtime import (", *(f"    {name}," for name in names), ")"]
-    return ["import torch", "", *found] if "torch" in words else found
+    return ["import torch", "", *found] if "torch" in used else found
 
 
 def _suffix(step: str) -> str:
@@ -198,7 +207,7 @@ def _class(schedule: Schedule) -> list[str]:
     if largest is not None:
         attributes["largest_batch"] = str(largest)
     documentation = wrapped(f'"""{headers.signature(model)}"""', indent=4)
-    lines = [f"class {model.name}(Model):", *(f"    {line}" for line in documentation), ""]
+    lines = [f"class {class_name(model)}(Model):", *(f"    {line}" for line in documentation), ""]
     for name, value in attributes.items():
         if isinstance(value, Group):
             lines += lay_out(Group(f"{name} = ", value.items, value.brackets), 1)

@@ -116,3 +116,28 @@ def test_functions_of_the_data() -> None:
 )
 def test_lines_are_broken_as_the_formatter_does(group: Group, lines: list[str]) -> None:
     assert lay_out(group) == lines
+
+
+MODEL = "model Net(x: float[2]) -> y: float[2] {\n    y = 2 * x\n}\n"
+LONG = " ".join(["word"] * 30)
+
+
+@pytest.mark.parametrize(
+    ("above", "opening"),
+    [
+        ("", '"""Net. Compiled by nnc'),
+        ("## Twice. Said here.\n", '"""Net: Twice. Said here. Compiled by nnc'),
+        ("## Twice\n## over.\n##\n## More.\n", '"""Net: Twice over. Compiled by nnc'),
+        (f"## {LONG}.\n", f'"""Net: {LONG[:109]}\n{LONG[110:]}.\n\nCompiled by nnc'),
+        ("## The file.\n\n", '"""Net: The file. Compiled by nnc'),
+        ("## The file.\n\n## The model.\n", '"""Net: The model. Compiled by nnc'),
+        ("# The file.\n\n", '"""Net. Compiled by nnc'),
+    ],
+)
+def test_a_module_says_what_it_is_as_the_program_does(above: str, opening: str, tmp_path: Path) -> None:
+    path = tmp_path / "net.nn"
+    path.write_text(above + MODEL, encoding="utf-8")
+    text = pipeline.compile(path).text
+    assert text.startswith(opening)
+    sentence = {"## Twice. Said here.\n": "Twice. x", f"## {LONG}.\n": "word. x"}.get(above, "x")
+    assert f"{sentence}: float[2] -> y: float[2]" in text.split("class Net(Model):")[1]
