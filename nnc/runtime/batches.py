@@ -143,6 +143,7 @@ class TorchBatches:
         self._order: Tensor | None = None
         self._segment = -1
         self._step = 1
+        self._stride = int(setting.kind == "train")  # evaluation and prediction stand at one step
         self._first = 0
         # A memory view reads a number in 30 ns, without a call to torch; on a GPU the loop looks now and then.
         seen = memoryview(_shared(self.sums)) if device.type == "cpu" else None
@@ -219,7 +220,9 @@ class TorchBatches:
                 bound = self._bound[following - start : end - start]
                 if end == self.count:
                     bound[-1] = self._tail
-                reached = following + self._run_bound(bound, following - self._first + self._step, deadline)
+                reached = following + self._run_bound(
+                    bound, self._step + (following - self._first) * self._stride, deadline
+                )
                 if self.outputs:
                     self._unload(segment)
                 following = reached
@@ -230,12 +233,13 @@ class TorchBatches:
     def _run_bound(self, bound: Sequence[SimpleNamespace], step: int, deadline: float) -> int:
         """The hot loop: a step, its number, a look at the running loss and at the flag. Returns how many it ran."""
         function, loss, stop, finite, now = self._function, self._loss, self._stop, math.isfinite, perf_counter
+        stride = self._stride
         taken = 0
         if deadline == FOREVER:
             for v in bound:
                 v.step = float(step)
                 function(v)
-                step += 1
+                step += stride
                 taken += 1
                 if stop or not finite(loss[0]):
                     break
@@ -243,7 +247,7 @@ class TorchBatches:
             for v in bound:
                 v.step = float(step)
                 function(v)
-                step += 1
+                step += stride
                 taken += 1
                 if stop or not finite(loss[0]) or now() >= deadline:
                     break
