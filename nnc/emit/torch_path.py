@@ -68,7 +68,7 @@ def lower(step: StepSchedule, *, size: int | None = None, precision: str = "f32"
     """The torch path of `step`.
 
     size:      elements of each flat buffer of parameters; by default where the last one ends, rounded up to 128 bytes.
-    precision: "f32" and "tf32" multiply in f32; "bf16" rounds the operands of products to bf16 first.
+    precision: "f32" and "tf32" multiply in f32; "bf16" and "f16" round the operands of products first.
     Raises NotImplementedError for a primitive that has no lowering.
     """
     draws = torch_draws.run(step.program.function, Names(_taken(step)))

@@ -67,12 +67,12 @@ def _grouped(calls: Calls, x: Strided, letters: str, groups: Sequence[str], hint
 def _operand(calls: Calls, value: Value) -> Strided:
     """An operand of a product, rounded as the precision says: to bf16, and multiplied in f32."""
     x = calls.tensor(value)
-    if calls.precision != "bf16" or value.type.element != "f32":
+    if calls.precision not in ("bf16", "f16") or value.type.element != "f32":
         return x
     found = calls.where[value]
-    if isinstance(found, Strided) and found.storage.element == "bf16":
+    if isinstance(found, Strided) and found.storage.element == calls.precision:
         return x
-    return calls.converted(calls.converted(x, "bf16"), "f32")
+    return calls.converted(calls.converted(x, calls.precision), "f32")
 
 
 def _specification(op: Op) -> Letters:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ from nnc.base.source import Span
 from nnc.language.values import Anything, is_number
 from nnc.tensor.program import Plain, Settings
 
-PRECISIONS = ("f32", "tf32", "bf16")
+PRECISIONS = ("f32", "tf32", "bf16", "f16")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ def _is_share(value: Anything) -> bool:
     return is_number(value) and 0 <= value < 1
 
 
+SCALE = "loss_scale_factor"
 ACCUMULATION = "gradient_accumulation_steps"  # of the optimizers' programs, not of the run
 
 PLAIN: dict[str, Setting] = {
@@ -46,6 +48,7 @@ PLAIN: dict[str, Setting] = {
     "seed": Setting("an integer of at least 0", _is_seed),
     "precision": Setting("one of " + ", ".join(f'"{each}"' for each in PRECISIONS), lambda v: v in PRECISIONS),
     "data": Setting('the path of a data set, "digits.npz"', _is_path),
+    SCALE: Setting("a number above 0", lambda v: is_number(v) and 0 < v < math.inf),
     "validation_split": Setting("a number of at least 0 and below 1", _is_share),
     "weights": Setting(
         'the path of a file of weights, "pretrained.safetensors"', lambda v: isinstance(v, str) and bool(v)
@@ -81,7 +84,7 @@ def settings_of(
         value = values.get(name)
         return value if isinstance(value, str) else otherwise
 
-    split = values.get("validation_split")
+    split, scale = values.get("validation_split"), values.get(SCALE)
     return Settings(
         batch_size=integer("batch_size", default.batch_size),
         epochs=integer("epochs", default.epochs),
@@ -89,6 +92,7 @@ def settings_of(
         precision=text("precision", None) or default.precision,
         data=text("data", default.data),
         weights=text("weights", default.weights),
+        loss_scale_factor=float(scale) if isinstance(scale, int | float) else default.loss_scale_factor,
         validation_split=float(split) if isinstance(split, int | float) else default.validation_split,
         early_stopping=early_stopping,
         class_weight=class_weight,

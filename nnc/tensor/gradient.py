@@ -15,8 +15,10 @@ from nnc.tensor.primitives import TABLE
 from nnc.tensor.rewrite import renamed
 
 
-def gradient(function: Function, of: Value, wrt: Sequence[Value]) -> Function:
+def gradient(function: Function, of: Value, wrt: Sequence[Value], scale: float = 1.0) -> Function:
     """`function` with the gradients of `of`, a common float scalar, by each of `wrt` after its own results.
+
+    scale: on the way from `of` to its own, each gradient is so many times as large: small ones are numbers in f16.
 
     A gradient has the type of its value, and is zero where nothing reaches. Raises ValueError where `of` is no scalar.
     """
@@ -27,12 +29,12 @@ def gradient(function: Function, of: Value, wrt: Sequence[Value]) -> Function:
     gradients: dict[Value, Value] = {}
     parts: dict[Value, Value] = {}
     if of in active:
-        gradients[of] = builder.like(1, of)
+        gradients[of] = builder.like(scale, of)
     for op in reversed(function.ops):
         if any(result in gradients for result in op.results):
             with builder.at(op.span, op.results[0].scope):
                 _accumulate(builder, op, active, gradients, parts)
-    results = [gradients.get(value) for value in wrt]
+    results = [_unscaled(builder, gradients.get(value), scale) for value in wrt]
     hints = {part: f"{_hint(value, part)}_part" for part, value in parts.items()}
     hints |= {found: _hint(value, found) for value, found in reversed(gradients.items()) if value is not of}
     whole = [
@@ -51,6 +53,10 @@ def reached_from(function: Function, sources: Sequence[Value]) -> set[Value]:
         if op.primitive != "stop_gradient" and any(arg in reached for arg in op.args):
             reached.update(value for value in op.results if value.type.is_float)
     return reached
+
+
+def _unscaled(builder: Builder, found: Value | None, scale: float) -> Value | None:
+    return found if found is None or scale == 1 else builder.mul(found, builder.like(1 / scale, found))
 
 
 def _hint(value: Value, found: Value) -> str:

@@ -191,6 +191,7 @@ class Application:
 class Settings:
     """The `train` block's settings, which are the defaults of `fit`.
 
+    loss_scale_factor: what gradients are computed times, so that small ones are numbers in f16.
     weights:        the file that training starts from.
     early_stopping: Keras's arguments of EarlyStopping.
     class_weight:   a weight for each class, by target.
@@ -200,6 +201,7 @@ class Settings:
     epochs: int = 1
     seed: int = 0
     precision: str = "f32"
+    loss_scale_factor: float = 1.0
     data: str | None = None
     validation_split: float = 0.0
     weights: str | None = None

@@ -91,7 +91,7 @@ def _differentiated(model: Model) -> _Differentiated:
         if binding.role is Role.PARAMETER and binding.name in updated
         if loss in reached_from(forward, [value])
     ]
-    function = gradient(forward, loss, [value for value, _ in trained])
+    function = gradient(forward, loss, [value for value, _ in trained], model.settings.loss_scale_factor)
     return _Differentiated(function, train.inputs, train.outputs, tuple(trained))
 
 

@@ -128,7 +128,7 @@ PRODUCTS = [
 
 @pytest.mark.parametrize(("spec", "added"), PRODUCTS)
 @pytest.mark.parametrize("sizes", [(3, 5, 2), (1, 1, 1), (1, 4, 3)])
-@pytest.mark.parametrize("precision", ["f32", "bf16"])
+@pytest.mark.parametrize("precision", ["f32", "bf16", "f16"])
 def test_product(spec: str, added: int, sizes: tuple[int, ...], precision: str) -> None:
     """Any specification; `added`: with a bias, which becomes one call where that is possible."""
     operands, _ = spec.split("->")

@@ -104,7 +104,9 @@ OTHERS: dict[str, dict[str, Answer]] = {
     },
     "metrics": {"Metric": Answer("yes", "a definition: `metric Share(y_pred, y_true) { ... }`")},
     "optimizers": {
-        "LossScaleOptimizer": Answer("later", 'with `precision = "f16"`'),
+        "LossScaleOptimizer": Answer(
+            "later", "with a scale that changes by itself; `loss_scale_factor` is a fixed one"
+        ),
         "MultiOptimizer": Answer("yes", "a record of optimizers by part: `{ trunk: SGD(0.1), rest: Adam }`"),
         "Optimizer": Answer("yes", "a definition: `optimizer Step(rate = 0.1) { ... }`"),
         "OptimizerMap": Answer("yes", "a record of optimizers by part: `{ trunk: SGD(0.1), rest: Adam }`"),

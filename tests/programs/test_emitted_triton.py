@@ -46,7 +46,7 @@ def test_kernels_on_a_gpu_are_float64_autograd(name: str) -> None:
     check_kernels(name, "cuda")
 
 
-PRECISIONS = [(name, precision) for precision in ("tf32", "bf16") for name in ("digits", "sequence")]
+PRECISIONS = [(name, precision) for precision in ("tf32", "bf16", "f16") for name in ("digits", "sequence")]
 
 
 @pytest.mark.parametrize(("name", "precision"), PRECISIONS)

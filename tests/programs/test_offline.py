@@ -16,7 +16,7 @@ from tests.programs.sample_references import SAMPLES
 
 ARCHES = {"digits": (80, 90, 100)}  # of programs here one alone, for time's sake
 CASES = [(name, "f32") for name in REFERENCES if name in ARCHES or name not in SAMPLES] + [
-    (name, precision) for name in ("digits", "sequence") for precision in ("tf32", "bf16")
+    (name, precision) for name in ("digits", "sequence") for precision in ("tf32", "bf16", "f16")
 ]
 
 
