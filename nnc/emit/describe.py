@@ -7,7 +7,7 @@ and the comment with the lines of the source that a kernel implements.
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 from nnc.base.names import identifier
 from nnc.base.source import Span
@@ -62,12 +62,31 @@ def wrapped(lines: Sequence[str]) -> str:
 
 def _expression(value: Value, names: dict[Value, str], producers: dict[Value, Op]) -> str:
     """In terms of what is read. May be long, but is never built beyond what could be shown."""
-    if value in names:
-        return names[value]
-    op = producers.get(value)
-    if op is None:
-        return identifier(value.hint)
-    args = [_expression(arg, names, producers) for arg in op.args]
+    texts = dict(names)
+    for op in _before(value, texts.keys(), producers):
+        texts[op.result] = _applied(op, [texts.get(arg, identifier(arg.hint)) for arg in op.args])
+    return texts.get(value, identifier(value.hint))
+
+
+def _before(value: Value, known: Set[Value], producers: dict[Value, Op]) -> list[Op]:
+    """The ops that `value` is computed by from what is known, those that others need first."""
+    found: dict[Op, None] = {}
+    waiting = [value]
+    while waiting:  # a chain may be longer than Python's recursion goes deep
+        op = producers.get(waiting[-1]) if waiting[-1] not in known else None
+        missing = [producers[arg] for arg in op.args if arg not in known and arg in producers] if op else []
+        left = [arg.result for arg in missing if arg not in found]
+        if left:
+            waiting += left[::-1]
+            continue
+        waiting.pop()
+        if op is not None:
+            found[op] = None
+    return list(found)
+
+
+def _applied(op: Op, args: Sequence[str]) -> str:
+    value = op.result
     if sum(map(len, args)) > WIDTH:
         return "." * WIDTH
     if op.primitive == "constant":
@@ -106,17 +125,8 @@ def _product(op: Op, args: Sequence[str]) -> str:
 
 def _operands(value: Value, names: dict[Value, str], producers: dict[Value, Op]) -> str:
     """The names of all that `value` is computed from."""
-    found: dict[str, None] = {}
-
-    def visit(inner: Value) -> None:
-        if inner in names:
-            found[names[inner].split("[")[0]] = None
-        elif inner in producers:
-            for arg in producers[inner].args:
-                visit(arg)
-
-    visit(value)
-    return ", ".join(found)
+    read = [arg for op in _before(value, names.keys(), producers) for arg in op.args]
+    return ", ".join(dict.fromkeys(names[arg].split("[")[0] for arg in read if arg in names))
 
 
 def file_name(path: str) -> str:

@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from nnc.base.names import Names
 from nnc.base.source import Span
 from nnc.schedule import folds, tiles
-from nnc.schedule.groups import Group, extents
+from nnc.schedule.fusion import Fusion
+from nnc.schedule.groups import AxisMap, Group, extents
+from nnc.schedule.hazards import LASTING
 from nnc.schedule.kernel import (
     Accumulator,
     Buffer,
@@ -210,11 +212,17 @@ def _kernel(state: Assignment, group: Group, work: Work, chosen: Tiles) -> Kerne
         writes,
         group.ops[0] if group.kind in (KernelKind.PRODUCT, KernelKind.UPDATE) else None,
         group.domain,
-        dict(group.axes),
+        {**_root_axes(fusion, group), **group.axes},
         dict(group.operands),
         chosen,
         _spans(ops),
     )
+
+
+def _root_axes(fusion: Fusion, group: Group) -> dict[Value, AxisMap]:
+    """The axes of results that a group of its own computes: they are its domain's."""
+    roots = fusion.roots.get(group, ()) if group.kind is KernelKind.REGION else ()
+    return {value: tuple(range(len(group.domain))) for value in roots if extents(value)}
 
 
 def _writes(state: Assignment, group: Group) -> list[Write]:
@@ -250,9 +258,9 @@ def _name(state: Assignment, group: Group, writes: tuple[Write, ...]) -> str:
         return "nothing"
     if all(write.fold is not None and write.buffer.space is Space.SUMS and write.buffer.offset for write in writes):
         return state.names.fresh("metrics")
-    updated = [
-        write.buffer for write in writes if write.fold is None and write.buffer.space in (Space.PARAMETER, Space.SLOT)
-    ]
+    if len(writes) > 1 and all(write.buffer.space is Space.STATE for write in writes):
+        return state.names.fresh("states_update")
+    updated = [write.buffer for write in writes if write.fold is None and write.buffer.space in LASTING]
     if updated:
         return state.names.fresh(f"{updated[0].path.replace('.', '_')}_update")
     folded = any(_is_sum(state, write.value) for write in writes if write.fold is not None)

@@ -3,41 +3,22 @@ how it comes to be (its `Home`).
 
 One walk in the program's order. A product opens a group. A pointwise op or a reduction joins the latest group that its
 operands come from, if its axes fit that group's tile; a reduction that fits none opens a group of its own. What joins
-nowhere floats: it is computed again wherever it is read, from values that lie in memory. A reduction over the batch is
-a fold: a partial a tile, finished by a later group. Which values are stored is `materialise.py`'s question.
+nowhere floats: it is computed again wherever it is read, from values that lie in memory. After a chain of `DEEPEST` ops
+a pointwise one opens a group. A reduction over the batch is a fold: a partial a tile, finished by a later group. Which
+values are stored is `materialise.py`'s question.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from nnc.schedule.folds import FOLDS
+from nnc.schedule.fusion import FREE, Fusion, finish, results, update
 from nnc.schedule.groups import AxisMap, Group, extents, product_group, reduced_axes, region_group, sum_of_ones
 from nnc.schedule.kernel import KernelKind
 from nnc.tensor.ir import Op, Value
 from nnc.tensor.primitives import TABLE, Kind
-from nnc.tensor.program import Binding, Program, Role
+from nnc.tensor.program import Program
 
-FREE = -1  # the level of what needs no kernel before it
-
-
-@dataclass(slots=True)
-class Fusion:
-    """The groups of a program.
-
-    home:  the group whose tiles compute a value; what is not in it floats, or is a parameter of the program.
-    level: the latest group that must have run, or must be running, where a value is read.
-    fold:  for a reduction over the batch, the group that leaves its partials; it is finished by `finished[value]`.
-    """
-
-    program: Program
-    groups: list[Group] = field(default_factory=list)
-    home: dict[Value, Group] = field(default_factory=dict)
-    level: dict[Value, int] = field(default_factory=dict)
-    fold: dict[Value, Group] = field(default_factory=dict)
-    finished: dict[Value, Group] = field(default_factory=dict)
-    roots: dict[Group, list[Value]] = field(default_factory=dict)  # results that a group computes for their own sake
-    producers: dict[Value, Op] = field(default_factory=dict)
+DEEPEST = 64  # ops that follow each other in a kernel: expressions are nested as deep as that
 
 
 def run(program: Program) -> Fusion:
@@ -46,19 +27,24 @@ def run(program: Program) -> Fusion:
         fusion.level[value] = FREE
     for op in program.function.ops:
         _place(fusion, op)
-    _results(fusion, before_update=False)
+    results(fusion, before_update=False)
     return fusion
 
 
 def _place(fusion: Fusion, op: Op) -> None:
     for arg in op.args:
         if arg in fusion.fold and arg not in fusion.finished and op.primitive != "foreach":
-            _finish(fusion, arg)
+            finish(fusion, arg)
     kind = TABLE[op.primitive].kind
+    depth = _depth(fusion, op)
+    if kind is Kind.POINTWISE and depth > DEEPEST:
+        _go_on(fusion, op)
+        return
+    fusion.depth.update((result, depth if kind is not Kind.PRODUCT else 0) for result in op.results)
     if kind is Kind.PRODUCT:
         _open(fusion, product_group(len(fusion.groups), op), op.result)
     elif kind is Kind.CONTROL:
-        _update(fusion, op)
+        update(fusion, op)
     elif kind is Kind.POINTWISE and _join_pointwise(fusion, op):
         pass
     elif kind is Kind.REDUCTION:
@@ -71,6 +57,13 @@ def _place(fusion: Fusion, op: Op) -> None:
         pass
     else:
         _float(fusion, op)
+
+
+def _depth(fusion: Fusion, op: Op) -> int:
+    """How many ops follow each other up to this one in the kernel that computes it."""
+    latest = max((fusion.level[arg] for arg in op.args), default=FREE)
+    near = [arg for arg in op.args if arg not in fusion.home or fusion.level[arg] == latest]
+    return 1 + max((fusion.depth.get(arg, 0) for arg in near), default=0)
 
 
 def _float(fusion: Fusion, op: Op) -> None:
@@ -136,6 +129,18 @@ def _join_pointwise(fusion: Fusion, op: Op) -> bool:
     return True
 
 
+def _own_axes(value: Value) -> AxisMap:
+    """The axes of `value` in a group over its own."""
+    return tuple(axis if size != 1 else None for axis, size in enumerate(extents(value)))
+
+
+def _go_on(fusion: Fusion, op: Op) -> None:
+    """A pointwise op after a long chain opens a group."""
+    group = region_group(len(fusion.groups), op.result)
+    fusion.groups.append(group)
+    _join(fusion, group, op, _own_axes(op.result))
+
+
 def _join(fusion: Fusion, group: Group, op: Op, axes: AxisMap) -> None:
     group.ops.append(op)
     group.axes[op.result] = axes
@@ -198,8 +203,7 @@ def _reduce(fusion: Fusion, op: Op) -> None:
                 return
     fresh = region_group(len(fusion.groups), operand)
     fusion.groups.append(fresh)
-    own: AxisMap = tuple(i if e != 1 else None for i, e in enumerate(extents(operand)))
-    if not _join_reduction(fusion, fresh, op, own, reduced, over_batch):
+    if not _join_reduction(fusion, fresh, op, _own_axes(operand), reduced, over_batch):
         raise AssertionError(f"no tile holds a `{op.primitive}` of {operand.type}, which `stages` should have cut")
 
 
@@ -210,7 +214,7 @@ def _order(fusion: Fusion, op: Op) -> None:
     if group is None or not _covers_last(group, group.axes[operand]):
         group = region_group(len(fusion.groups), operand)
         fusion.groups.append(group)
-        axes: AxisMap = tuple(i if e != 1 else None for i, e in enumerate(extents(operand)))
+        axes = _own_axes(operand)
     else:
         axes = group.axes[operand]
     last = axes[-1]
@@ -286,65 +290,3 @@ def _left(op: Op, axes: AxisMap, reduced: tuple[int, ...]) -> AxisMap:
         elif keep and not (lead and axis == 0):
             left.append(None)
     return tuple(left)
-
-
-# -------------------------------------------------------------------------------------------- folds and results
-
-
-def _finish(fusion: Fusion, *values: Value, after: int = FREE) -> Group:
-    """The group that folds the partials of `values`: the last finish, if it comes after them and after the group
-    `after`, or a new one."""
-    latest = max((fusion.fold[value].index for value in values), default=after)
-    group = next((g for g in reversed(fusion.groups) if g.kind is KernelKind.FINISH), None)
-    if group is None or group.index <= max(latest, after):
-        group = Group(len(fusion.groups), KernelKind.FINISH, ())
-        fusion.groups.append(group)
-    for value in values:
-        fusion.finished[value] = group
-        fusion.level[value] = group.index
-    return group
-
-
-def _update(fusion: Fusion, op: Op) -> None:
-    _results(fusion, before_update=True)
-    loose = [arg for arg in op.args if arg in fusion.fold and arg not in fusion.finished]
-    if loose:
-        _finish(fusion, *loose)
-    group = Group(len(fusion.groups), KernelKind.UPDATE, (), None, [op])
-    for result in op.results:
-        fusion.home[result] = group
-        fusion.level[result] = group.index
-    fusion.groups.append(group)
-
-
-def _bound(fusion: Fusion, *roles: Role) -> list[tuple[Value, Binding]]:
-    pairs = zip(fusion.program.function.results, fusion.program.outputs, strict=True)
-    return [(value, binding) for value, binding in pairs if binding.role in roles]
-
-
-def _root_group(fusion: Fusion, value: Value) -> Group:
-    """The group that computes a floating result: one that computes others of the same axes after all that it needs."""
-    fresh = region_group(len(fusion.groups), value)
-    for group in reversed(fusion.groups[fusion.level[value] + 1 :]):
-        if group in fusion.roots and group.kind is KernelKind.REGION and group.domain == fresh.domain:
-            return group
-    fusion.groups.append(fresh)
-    return fresh
-
-
-def _results(fusion: Fusion, before_update: bool) -> None:
-    """Gives every result of the program a group that computes it. Gradients and the running sums come before the
-    update, whose kernel is the step's last."""
-    done = {value for values in fusion.roots.values() for value in values} | set(fusion.finished)
-    own = [value for value, _ in _bound(fusion, Role.GRADIENT, Role.OUTPUT, Role.STATE, Role.PARAMETER, Role.SLOT)]
-    for value in dict.fromkeys(own):
-        ready = value in fusion.level
-        if ready and value not in done and value not in fusion.fold and value not in fusion.home:
-            fusion.roots.setdefault(_root_group(fusion, value), []).append(value)
-    numbers = [value for value, _ in _bound(fusion, Role.ACCUMULATOR) if value in fusion.level]
-    folds = [value for value in dict.fromkeys([*own, *numbers]) if value in fusion.fold and value not in done]
-    added = {value for group, values in fusion.roots.items() for value in values if group.kind is KernelKind.FINISH}
-    scalars = [value for value in dict.fromkeys(numbers) if value not in fusion.fold and value not in added]
-    if folds or scalars:
-        group = _finish(fusion, *folds, after=max((fusion.level[value] for value in scalars), default=FREE))
-        fusion.roots.setdefault(group, []).extend(scalars)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from nnc.schedule.fuse import Fusion
+from nnc.schedule.fusion import Fusion
 from nnc.schedule.groups import Group
 from nnc.schedule.kernel import KernelKind
 from nnc.tensor.ir import Op, Value

@@ -4,7 +4,7 @@ import pytest
 
 from nnc import pipeline
 from nnc.schedule import groups, stages
-from nnc.schedule.fuse import Fusion
+from nnc.schedule.fusion import Fusion
 from nnc.schedule.groups import Group, region_group
 from nnc.schedule.kernel import KernelKind, StepSchedule
 from nnc.schedule.materialise import RECOMPUTED
