@@ -3,7 +3,9 @@
 import pytest
 
 from nnc import pipeline
+from nnc.emit import describe
 from nnc.schedule import groups, stages
+from nnc.schedule.fuse import DEEPEST
 from nnc.schedule.fusion import Fusion
 from nnc.schedule.groups import Group, region_group
 from nnc.schedule.kernel import KernelKind, StepSchedule
@@ -261,3 +263,20 @@ def test_a_result_is_written_to_each_of_its_places() -> None:
     step = step_of(made.program())
     assert [write.buffer.name for write in step.kernels[0].writes] == ["first", "second"]
     compare(made.program())
+
+
+@pytest.mark.parametrize("shape", [(), (3,), (1, 2)])
+def test_a_long_chain_goes_on_in_another_kernel(shape: tuple[int, ...]) -> None:
+    """Each link reads the last one twice: neither depth nor the size of any text may grow with its length."""
+    made = Build()
+    value = made.parameter(F(*shape), "x")
+    for _ in range(40):
+        value = made.b.sub(made.b.op("sin", made.b.mul(made.b.op("tanh", value), 1.5)), value)
+    made.give(value)
+    step = compare(made.program())
+    assert len(step.kernels) == 3
+    assert all(" from " in describe.docstring(kernel) for kernel in step.kernels)
+    pointwise = [[op for op in kernel.ops if op.primitive != "constant"] for kernel in step.kernels]
+    assert max(map(len, pointwise)) <= 2 * DEEPEST + RECOMPUTED, (
+        "a part of the chain that is not stored is computed again"
+    )

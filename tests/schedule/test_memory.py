@@ -67,6 +67,22 @@ def test_a_state_is_replaced_when_all_have_read_it() -> None:
     compare(made.program())
 
 
+@pytest.mark.parametrize("shape", [(), (1,), (5,), (2, 3)])
+def test_states_that_are_made_of_themselves_are_renewed_in_place(shape: tuple[int, ...]) -> None:
+    """Each element of them is read where it is written; a single number is not told apart, and goes through the arena."""
+    made = Build()
+    b, x = made.b, made.parameter(F(*shape), "x")
+    total = b.sum(x, batch=True)
+    for name in ("first", "second"):
+        old = b.parameter(f(*shape), name)
+        made.inputs.append(Binding(Role.STATE, name))
+        made.give(b.add(b.mul(old, 0.9), b.mul(total, 0.1)), Role.STATE, name)
+    step = compare(made.program())
+    names = [kernel.name for kernel in step.kernels]
+    assert any(name.endswith("_copy") for name in names) == (not shape), names
+    assert "states_update" in names
+
+
 def test_lifetimes_run_from_the_first_touch_to_the_last() -> None:
     a, c = Buffer("a", "f32", (BATCH, 2), Space.ARENA), Buffer("c", "f32", (3,), Space.ARENA)
     partials, out = Buffer("p", "f32", (Size(1, 8), 32), Space.ARENA), Buffer("out", "f32", (), Space.OUTPUT)
