@@ -69,10 +69,12 @@ class Assignment:
     partials: dict[tuple[Group, Extent, str], list[tuple[Value, int]]] = field(default_factory=dict)
     columns: dict[Value, tuple[Buffer, int]] = field(default_factory=dict)
     scored: frozenset[Value] = frozenset()  # what the running sums are made of
+    order: dict[Value, int] = field(default_factory=dict)  # the program's
 
 
 def run(plan: Plan, world: World) -> tuple[tuple[Kernel, ...], dict[Value, Buffer]]:
-    state = Assignment(plan, world)
+    ops = plan.fusion.program.function.ops
+    state = Assignment(plan, world, order={op.results[0]: place for place, op in enumerate(ops)})
     _bind(state)
     state.scored = _sources(plan.fusion.program.function, [v for v in state.bound if _is_sum(state, v)])
     chosen = {group: tiles.choose(group, world.batch) for group in plan.fusion.groups}
@@ -196,8 +198,7 @@ def _column_order(buffer: Buffer) -> tuple[int, int]:
 
 def _kernel(state: Assignment, group: Group, work: Work, chosen: Tiles) -> Kernel:
     fusion = state.plan.fusion
-    order = {op.results[0]: i for i, op in enumerate(fusion.program.function.ops)}
-    ops = tuple(sorted(work.ops, key=lambda op: order[op.results[0]]))
+    ops = tuple(sorted(work.ops, key=lambda op: state.order[op.results[0]]))
     writes = tuple(_writes(state, group))
     finishes = group.kind is KernelKind.FINISH
     reads = []

@@ -46,20 +46,21 @@ def run(fusion: Fusion) -> Plan:
         if home is not None and home.kind is not KernelKind.UPDATE and binding.role in _KEPT:
             stored[value] = home
     again: set[Value] = set()
+    works = {group: _collect(fusion, group, stored, again) for group in fusion.groups}
     while True:
-        works = {group: _collect(fusion, group, stored, again) for group in fusion.groups}
         undecided = _undecided(fusion, works, stored, again)
         if not undecided:
             return Plan(fusion, stored, works)
-        direct = [value for value, is_direct in undecided.items() if is_direct]
-        if direct:
-            stored.update((value, fusion.home[value]) for value in direct)
-            continue
-        value = next(iter(undecided))
-        if _cost(fusion, value, stored) <= RECOMPUTED:
-            again.add(value)
+        decided = [value for value, is_direct in undecided.items() if is_direct]
+        if decided or _cost(fusion, next(iter(undecided)), stored) > RECOMPUTED:
+            decided = decided or [next(iter(undecided))]
+            stored.update((value, fusion.home[value]) for value in decided)
         else:
-            stored[value] = fusion.home[value]
+            decided = [next(iter(undecided))]
+            again.update(decided)
+        for group, work in works.items():
+            if any(value in work.foreign or fusion.home[value] is group for value in decided):
+                works[group] = _collect(fusion, group, stored, again)
 
 
 def _undecided(

@@ -69,7 +69,7 @@ def test_a_state_is_replaced_when_all_have_read_it() -> None:
 
 @pytest.mark.parametrize("shape", [(), (1,), (5,), (2, 3)])
 def test_states_that_are_made_of_themselves_are_renewed_in_place(shape: tuple[int, ...]) -> None:
-    """Each element of them is read where it is written; a single number is not told apart, and goes through the arena."""
+    """Each element of them is read where it is written; a single number goes through the arena."""
     made = Build()
     b, x = made.b, made.parameter(F(*shape), "x")
     total = b.sum(x, batch=True)
