@@ -77,7 +77,7 @@ def run(plan: Plan, world: World) -> tuple[tuple[Kernel, ...], dict[Value, Buffe
     state = Assignment(plan, world, order={op.results[0]: place for place, op in enumerate(ops)})
     _bind(state)
     state.scored = _sources(plan.fusion.program.function, [v for v in state.bound if _is_sum(state, v)])
-    chosen = {group: tiles.choose(group, world.batch) for group in plan.fusion.groups}
+    chosen = {group: tiles.choose(group, plan.works[group].ops, world.batch) for group in plan.fusion.groups}
     for value, home in plan.stored.items():
         if value not in state.placement:
             state.placement[value] = _place(state, value, home)

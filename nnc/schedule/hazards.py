@@ -110,7 +110,7 @@ def _copy(kernel: Kernel, write: Write, made: Buffer, batch: int) -> Kernel:
         domain=group.domain,
         axes=axes,
         operands={},
-        tiles=tiles.choose(group, batch),
+        tiles=tiles.choose(group, group.ops, batch),
         spans=kernel.spans,
     )
 

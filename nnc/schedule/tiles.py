@@ -11,9 +11,13 @@ from collections.abc import Iterable
 
 from nnc.schedule.groups import Group
 from nnc.schedule.kernel import Extent, KernelKind, Size, Tiles, at
+from nnc.tensor.ir import Op
+from nnc.tensor.primitives.random import NUMBERS
 
 SMALLEST = 16  # the least size of a matrix unit's operand
 ELEMENTS = 2048  # of a generated kernel's tile
+BUSY = 14 * 1024  # operations on a product's tile, beyond which it is spread over more threads
+_HEAVY = {"sin": 4, "cos": 4, "tan": 4, **dict.fromkeys(NUMBERS, 16)}  # what counts as several of them
 FLAT_BLOCK = 1024  # elements of a flat buffer that one program updates
 
 
@@ -26,17 +30,18 @@ def count(extents: Iterable[Extent], batch: int) -> int:
     return math.prod(at(extent, batch) for extent in extents)
 
 
-def choose(group: Group, batch: int) -> Tiles:
+def choose(group: Group, ops: Iterable[Op], batch: int) -> Tiles:
+    """ops: what the kernel computes, its own and what it computes again."""
     match group.kind:
         case KernelKind.PRODUCT:
-            return _product(group, batch)
+            return _product(group, ops, batch)
         case KernelKind.REGION:
             return _region(group, batch)
         case KernelKind.FINISH | KernelKind.UPDATE:
             return Tiles(FLAT_BLOCK)
 
 
-def _product(group: Group, batch: int) -> Tiles:
+def _product(group: Group, ops: Iterable[Op], batch: int) -> Tiles:
     product = group.product
     assert product is not None
     rows = count((product.extents[letter] for letter in product.rows), batch)
@@ -55,7 +60,9 @@ def _product(group: Group, batch: int) -> Tiles:
     single = any(isinstance(product.extents[letter], Size) for letter in product.contraction)
     deepest = 32 if single or large else 64
     deep = min(max(SMALLEST, power(depth)), deepest)
-    return Tiles(tall, wide, deep, group.rows(), warps=8 if large else 4)
+    # what is computed beside a product lives in the same registers
+    work = tall * wide * sum(_HEAVY.get(op.primitive, 1) for op in ops)
+    return Tiles(tall, wide, deep, group.rows(), warps=8 if large or work > BUSY else 4)
 
 
 def _region(group: Group, batch: int) -> Tiles:

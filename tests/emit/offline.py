@@ -32,6 +32,7 @@ POINTERS = {
     "bool": "*i1",
 }
 TENSOR_CORES = re.compile(r"\b(mma\.sync|wgmma\.mma_async|tcgen05\.mma)\b")
+DEPOT = re.compile(r"\.local \.align \d+ \.b8\s+\w+\[(\d+)\]")
 USAGE = re.compile(r"REG:(\d+) STACK:(\d+) SHARED:\d+ LOCAL:(\d+)")
 
 
@@ -177,7 +178,8 @@ def compile_call(call: Call, arch: int) -> KernelReport:
     try:
         source = ASTSource(call.kernel, call.signature, call.constants, call.attributes)
         compiled = triton.compile(source, target=GPUTarget("cuda", arch, 32), options=call.options)
-        registers, spills = resources(compiled.asm["cubin"], Path(triton.__file__).parent)
+        registers, stack = resources(compiled.asm["cubin"], Path(triton.__file__).parent)
+        spills = max(0, stack - own_memory(compiled.asm["ptx"]))
         shared, warps = compiled.metadata.shared, compiled.metadata.num_warps
         uses_tensor_cores = TENSOR_CORES.search(compiled.asm["ptx"]) is not None
     except Exception as failure:  # whatever it is, it is what the report is about
@@ -185,6 +187,12 @@ def compile_call(call: Call, arch: int) -> KernelReport:
     seconds = time.perf_counter() - start
     name = call.kernel.__name__
     return KernelReport(name, registers, spills, shared, uses_tensor_cores, error, arch, warps, seconds, constants)
+
+
+def own_memory(ptx: str) -> int:
+    """What a kernel asks for itself of a thread's own memory: tl.sin and tl.cos keep the digits of 2 / pi there. In
+    bytes, as the stack has them: multiples of 8."""
+    return sum(-(-int(size) // 8) * 8 for size in DEPOT.findall(ptx))
 
 
 def resources(cubin: bytes, folder: Path) -> tuple[int, int]:

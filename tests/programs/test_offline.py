@@ -12,10 +12,9 @@ from nnc.pipeline import schedule as scheduled
 from nnc.schedule.kernel import KernelKind
 from tests.emit.offline import compile_module
 from tests.programs.references import REFERENCES, in_precision
-from tests.programs.sample_references import SAMPLES
 
 ARCHES = {"digits": (80, 90, 100)}  # of programs here one alone, for time's sake
-CASES = [(name, "f32") for name in REFERENCES if name in ARCHES or name not in SAMPLES] + [
+CASES = [(name, "f32") for name in REFERENCES] + [
     (name, precision) for name in ("digits", "sequence") for precision in ("tf32", "bf16", "f16")
 ]
 

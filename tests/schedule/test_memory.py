@@ -135,7 +135,7 @@ def test_tiles_of_generated_kernels(shape: list[int], batched: bool, batch: int,
     group = region_group(0, x)
     covered = min(axis, len(shape) - 1) + int(batched)
     group.covered.add(covered)
-    chosen = tiles.choose(group, batch)
+    chosen = tiles.choose(group, group.ops, batch)
     assert tiles.power(chosen.rows) == chosen.rows
     assert tiles.power(chosen.columns) == chosen.columns
     assert covered not in chosen.rows_of or len(chosen.rows_of) == 0
@@ -150,7 +150,7 @@ def test_tiles_of_products(batch: int, depth: int, columns: int, covered: bool) 
     group = product_group(0, made.b.finish([made.b.op("einsum", x, w, spec="Bk,kn->Bn")]).ops[0])
     if covered and group.can_cover(frozenset({1})):
         group.covered.add(1)
-    chosen = tiles.choose(group, batch)
+    chosen = tiles.choose(group, group.ops, batch)
     for size in (chosen.rows, chosen.columns, chosen.depth):
         assert size >= tiles.SMALLEST
         assert tiles.power(size) == size
