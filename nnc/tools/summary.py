@@ -134,6 +134,16 @@ def _memory(schedule: Schedule, batch: int) -> list[str]:
     ]
 
 
+def _optimizers(model: Model) -> list[str]:
+    """The optimizers; where there are several parts, which parameters are whose, and which are left alone."""
+    if len(model.optimizers) == 1 and len(model.optimizers[0].paths) == len(model.parameters):
+        return [f"Optimizer: {model.optimizers[0].description}"]
+    found = [f"Optimizer: {each.description}, of {', '.join(each.paths)}" for each in model.optimizers]
+    updated = {path for each in model.optimizers for path in each.paths}
+    frozen = [each.path for each in model.parameters if each.path not in updated]
+    return found + ([f"Frozen: {', '.join(frozen)}"] if frozen and model.optimizers else [])
+
+
 def text(schedule: Schedule) -> str:
     """The whole summary, without a line end."""
     model = schedule.model
@@ -144,7 +154,7 @@ def text(schedule: Schedule) -> str:
     found = [f"Model: {model.name}({ports}) -> {results}", ""]
     found += layer_table(model)
     found += ["", f"Total parameters: {parameter_count(model):,} ({size(4 * parameter_count(model))})"]
-    found += [*(f"Optimizer: {each.description}" for each in model.optimizers), ""]
+    found += [*_optimizers(model), ""]
     found += [f"{title} at batch {batch}: {len(step.kernels)} kernels", ""]
     found += kernel_table(step, batch)
     found += ["", *_memory(schedule, batch)]

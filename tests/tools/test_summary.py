@@ -78,3 +78,19 @@ def test_the_whole_names_optimizer_and_memory(schedule: Schedule) -> None:
     assert "Total parameters: 2,410 (9.64 kB)" in text
     assert "Optimizer: RMSprop(learning_rate = 1e-3)" in text
     assert re.search(r"Peak: [\d,]+ bytes", text)
+
+
+def test_optimizers_are_listed_with_their_parameters(tmp_path: Path) -> None:
+    text = DIGITS.read_text(encoding="utf-8")
+    parts = {
+        "{ hidden: none, rest: Adam(1e-2) }": [
+            "Optimizer: Adam(1e-2), of probs.dense.kernel, probs.dense.bias",
+            "Frozen: hidden.dense.kernel, hidden.dense.bias",
+        ],
+        "Adam(1e-2)": ["Optimizer: Adam(1e-2)"],
+    }
+    for written, lines in parts.items():
+        path = tmp_path / "digits.nn"
+        path.write_text(text.replace("RMSprop(learning_rate = 1e-3)", written), encoding="utf-8")
+        found = summary.text(pipeline.compile(path).schedule).split("\n")
+        assert [line for line in found if line.startswith(("Optimizer", "Frozen"))] == lines
