@@ -291,7 +291,7 @@ class Elaboration(ABC):
             values = self.builder.ops(
                 primitive, *args, hint=hint or HINTS.get(primitive, primitive), body=None, **attributes
             )
-        origins = frozenset[str]().union(*(self.origins.get(arg, frozenset()) for arg in args))
+        origins = frozenset[str]().union(*(self.origins[arg] for arg in args if arg in self.origins))
         for value in values:
             for size in value.type.shape:
                 if size > LARGEST_DIMENSION:

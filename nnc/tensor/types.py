@@ -82,7 +82,10 @@ class TypeMismatch(Exception):
 
 def broadcast_shapes(*shapes: Shape) -> Shape:
     """The shape that NumPy's broadcasting gives, aligned at the last axis. Raises TypeMismatch where sizes differ."""
-    rank = max((len(shape) for shape in shapes), default=0)
+    first, *others = [shape for shape in shapes if shape] or [()]
+    if all(shape is first for shape in others):
+        return first  # what most operations find: results hand their operands' shape on
+    rank = max(map(len, shapes))
     result = []
     for axis in range(-rank, 0):
         sizes = {shape[axis] for shape in shapes if -axis <= len(shape)} - {1}

@@ -149,10 +149,11 @@ class Primitive:
         """The call of this row, with defaults filled in. Raises ValueError for attributes that are unknown or
         missing."""
         merged = {**self.attributes, **attributes}
-        missing = [name for name, value in merged.items() if value is REQUIRED]
-        unknown = [name for name in attributes if name not in self.attributes]
-        if missing or unknown:
-            raise ValueError(f"{self.name}: attributes missing {missing}, unknown {unknown}")
+        if merged:
+            missing = [name for name, value in merged.items() if value is REQUIRED]
+            unknown = [name for name in attributes if name not in self.attributes]
+            if missing or unknown:
+                raise ValueError(f"{self.name}: attributes missing {missing}, unknown {unknown}")
         if self.operands is not None and len(types) != self.operands:
             raise ValueError(f"{self.name} takes {self.operands} operands, {len(types)} given")
         whole = {name: value for name, value in merged.items() if not isinstance(value, Required)}
