@@ -170,8 +170,7 @@ def _work(found: Expanded, world: World) -> _Work:
     hosts = _hosts(found, world)
     program = world.step.program
     # A tile takes an axis of size 1 away by a sum; here it is the view that the program says.
-    views = {op.result: op for op in program.function.ops if op.primitive == "reshape"}
-    given = [views.get(op.result, op) if op.primitive == "sum" else op for op in found.ops]
+    given = [world.views.get(op.result, op) if op.primitive == "sum" else op for op in found.ops]
     ops = [op for op in given if not all(value in hosts for value in op.results)]
     kept = [*(value for value, _ in found.writes), *(value for value, _, _ in found.sums)]
     graph = Graph(ops, kept, hosts)

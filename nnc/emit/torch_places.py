@@ -37,6 +37,8 @@ class World:
     carried: Mapping[Value, Storage]  # folds that a later kernel computes with, beside what they are folded into
     drawn: Mapping[Value, Storage] = field(default_factory=dict)  # random numbers, which the runtime makes
     ranges: dict[str, tuple[str, int, int]] = field(default_factory=dict)  # parts of flat buffers: start and size
+    partials: frozenset[Buffer] = frozenset()
+    views: Mapping[Value, Op] = field(default_factory=dict)  # the reshapes of the program
 
     @classmethod
     def of(cls, step: StepSchedule, size: int | None, drawn: Mapping[Value, Storage]) -> World:
@@ -44,12 +46,11 @@ class World:
         bindings = dict(zip(program.function.parameters, program.inputs, strict=True))
         for value, binding in zip(program.function.results, program.outputs, strict=True):
             bindings.setdefault(value, binding)
-        return cls(step, size or _flat_size(step), bindings, _carried(step), drawn)
-
-    @property
-    def partials(self) -> set[Buffer]:
-        writes = [write for kernel in self.step.kernels for write in kernel.writes]
-        return {write.partials for write in writes if write.partials is not None}
+        writes = [write for kernel in step.kernels for write in kernel.writes]
+        partials = frozenset(write.partials for write in writes if write.partials is not None)
+        views = {op.result: op for op in step.program.function.ops if op.primitive == "reshape"}
+        size = size or _flat_size(step)
+        return cls(step, size, bindings, _carried(step), drawn, partials=partials, views=views)
 
     def storage(self, buffer: Buffer) -> Storage:
         """The storage of a buffer that is no accumulator."""
