@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,12 @@ BUILD = "import sys\nfrom nnc.pipeline import compile\nprint(*(compile(path).tex
 PATHS = [reference.path for reference in REFERENCES.values()]
 
 
+@cache
+def own(path: Path) -> str:
+    """The module of a program, made here."""
+    return compile(path).text
+
+
 def built(seed: str) -> list[str]:
     """The modules of all programs, made by a process of that hash seed."""
     environment = {**os.environ, "PYTHONHASHSEED": seed}
@@ -29,13 +36,13 @@ def built(seed: str) -> list[str]:
 @pytest.mark.parametrize("seed", ["1", "4711"])
 def test_the_module_is_the_same_to_the_byte(seed: str) -> None:
     for path, text in zip(PATHS, built(seed), strict=True):
-        assert compile(path).text == text, path
+        assert own(path) == text, path
 
 
 @pytest.mark.parametrize("name", REFERENCES)
 def test_the_module_is_formatted_and_lint_clean(name: str, tmp_path: Path) -> None:
     place = tmp_path / f"{name}.py"
-    place.write_text(compile(REFERENCES[name].path).text, encoding="utf-8")
+    place.write_text(own(REFERENCES[name].path), encoding="utf-8")
     for command in (["check", "--no-cache"], ["format", "--check", "--no-cache"]):
         whole = [sys.executable, "-m", "ruff", *command, "--config", str(ROOT / "pyproject.toml"), str(place)]
         done = subprocess.run(whole, capture_output=True, text=True, check=False)
