@@ -217,7 +217,7 @@ def _from_first_step(ctx: Elaboration, start: Tensor, held: Tensor, span: Span) 
 
 def shaped(ctx: Elaboration, value: Tensor, type: TensorType, name: str, span: Span) -> Tensor:
     """`value` spread to `type`, which it must fit. Of a generic rule it fits."""
-    if value.type == type or updating_of(ctx).is_generic:
+    if value.type == type or (updating_of(ctx).is_generic and value.type.element == type.element):
         return value
     shape = value.type.shape
     missing = type.rank - len(shape)

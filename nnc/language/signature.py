@@ -78,6 +78,7 @@ class Unifier:
             return
         if name not in ELEMENTS:
             raise type_error(ctx, written, tensors_only=True)
+        refuse_range(ctx, written)
         element = ELEMENTS[name]
         if given.element != element and (element != "f32" or not given.is_float or given.element in HALVES):
             raise self._wrong_kind(slot, name, closing)
@@ -281,7 +282,20 @@ def declared(ctx: Elaboration, frame: Frame, written: tree.TypeExpr, batched: bo
         return TensorType(INDEX_ELEMENT, tuple(shape), batched, bound)
     if name not in ELEMENTS:
         raise type_error(ctx, written, tensors_only=True)
+    refuse_range(ctx, written)
     return TensorType(ELEMENTS[name], tuple(shape), batched)
+
+
+def refuse_range(ctx: Elaboration, written: tree.TypeExpr) -> None:
+    """Sizes stand in brackets; only an index has a range. Raises Poisoned."""
+    if written.argument is not None and written.name.text != INDEX:
+        name, text = written.name.text, written.argument.span.text
+        raise ctx.fail(
+            "E0412",
+            f"`{name}` takes sizes in brackets, and nothing in parentheses",
+            written.span,
+            help=f"write {name}[{text}] for sizes; index({text}) is a class label",
+        )
 
 
 def type_error(ctx: Elaboration, written: tree.TypeExpr, tensors_only: bool) -> Poisoned:

@@ -202,8 +202,14 @@ def _numbers(ctx: Elaboration, value: Anything, span: Span, what: str, code: str
         code,
         f"{article} {what} is made of real numbers, and this is {found}",
         span,
-        help="apply it to prediction and target" if is_applicable(value) else None,
+        help=_how_to_compute(value),
     )
+
+
+def _how_to_compute(value: Anything) -> str | None:
+    if isinstance(value, str):
+        return "write a function without quotes, applied to prediction and target"
+    return "apply it to prediction and target" if is_applicable(value) else None
 
 
 def _entries(ctx: Elaboration, value: Tensor, span: Span) -> Tensor:

@@ -23,6 +23,18 @@ categorical_crossentropy(z, other) }
 """.replace("\\\n", "")
 
 
+ONE = """model Net(x: float[8]) -> y: float[4] {
+    y = x |> Dense(4)
+}
+train Net {
+    target t: float[4]
+    loss = mean_squared_error(y, t)
+    optimizer = SGD
+    metrics = { error: mean_absolute_error(y, t) }
+}
+"""
+
+
 def test_records_are_data() -> None:
     stopping = 'early_stopping = { patience: 2 + 1, monitor: "first_loss", min_delta: 1e-3 }'
     settings = model_of(TEXT.replace("SETTING", stopping + "\n    class_weight = { other: [1, 0.5, 2] }")).settings
@@ -68,6 +80,15 @@ def test_mistakes(setting: str, code: str, title: str, help: str | None) -> None
     (found,) = reporter.all
     assert (found.code, title in found.title) == (code, True), found.title
     assert found.help is None if help is None else help in str(found.help)
+
+
+@pytest.mark.parametrize("text", ['loss = "mse"', 'metrics = { error: "mse" }'])
+def test_names_of_keras_in_quotes(text: str) -> None:
+    setting = text.partition(" ")[0]
+    given = "\n".join(text if line.strip().startswith(setting) else line for line in ONE.split("\n"))
+    _, reporter = tried(given)
+    (found,) = [each for each in reporter.all if each.level == "error"]
+    assert found.help == "write a function without quotes, applied to prediction and target"
 
 
 def test_one_mistake_is_not_two() -> None:

@@ -1,0 +1,41 @@
+"""Types that are written, and what is put where a type is meant."""
+
+import pytest
+
+from tests.language.programs import tried
+
+NET = """model Net(x: TYPE) -> y: float[4] {
+    y = x |> Dense(4)
+}
+
+train Net {
+    target t: float[4]
+    loss = mean_squared_error(y, t)
+    optimizer = Step
+}
+
+optimizer Step(rate = 0.1) {
+    parameter' = NEW
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("type", "new", "code", "title", "help"),
+    [
+        ("float(8)", "parameter", "E0412", "`float` takes sizes in brackets", "write float[8] for sizes"),
+        ("f32(8)[2]", "parameter", "E0412", "`f32` takes sizes in brackets", "write f32[8] for sizes"),
+        ("float[8]", "gradient > 0", "E0418", "`parameter` is float, and its new value is bool", ""),
+        ("float[8]", "argmax(gradient)", "E0418", "`parameter` is float", ""),
+    ],
+)
+def test_mistakes(type: str, new: str, code: str, title: str, help: str) -> None:
+    _, reporter = tried(NET.replace("TYPE", type).replace("NEW", f"parameter - rate * gradient if false else {new}"))
+    found = next(each for each in reporter.all if each.level == "error")
+    assert (found.code, title in found.title, help in (found.help or "")) == (code, True, True), found
+
+
+def test_a_layer_of_a_type_with_a_range() -> None:
+    layer = "layer Odd(x: float(3)) -> y {\n    y = x\n}\n"
+    text = layer + NET.replace("TYPE", "float[8]").replace("NEW", "parameter").replace("x |> D", "x |> Odd |> D")
+    assert next(each.code for each in tried(text)[1].all if each.level == "error") == "E0412"
