@@ -26,7 +26,6 @@ optimizer Step(rate = 0.1) {
         ("float(8)", "parameter", "E0412", "`float` takes sizes in brackets", "write float[8] for sizes"),
         ("f32(8)[2]", "parameter", "E0412", "`f32` takes sizes in brackets", "write f32[8] for sizes"),
         ("float[8]", "gradient > 0", "E0418", "`parameter` is float, and its new value is bool", ""),
-        ("float[8]", "argmax(gradient)", "E0418", "`parameter` is float", ""),
     ],
 )
 def test_mistakes(type: str, new: str, code: str, title: str, help: str) -> None:
