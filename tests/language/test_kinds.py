@@ -38,3 +38,11 @@ def test_a_layer_of_a_type_with_a_range() -> None:
     layer = "layer Odd(x: float(3)) -> y {\n    y = x\n}\n"
     text = layer + NET.replace("TYPE", "float[8]").replace("NEW", "parameter").replace("x |> D", "x |> Odd |> D")
     assert next(each.code for each in tried(text)[1].all if each.level == "error") == "E0412"
+
+
+def test_results_feed_a_list() -> None:
+    two = "layer Two(x: float[D]) -> (a: float[4], b: float[4]) {\n    a = x |> Dense(4)\n    b = x |> Dense(4)\n}\n"
+    text = two + NET.replace("TYPE", "float[8]").replace("NEW", "parameter - rate * gradient")
+    for body in ("x |> Two |> Add", "(x, x * 2) |> Add |> Dense(4)", "[x, x] |> Add |> Dense(4)"):
+        _, reporter = tried(text.replace("x |> Dense(4)\n}\n\ntrain", f"{body}\n}}\n\ntrain"))
+        assert not reporter.has_errors, reporter.all
