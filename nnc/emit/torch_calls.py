@@ -79,7 +79,8 @@ class Calls:
     def _scratch_of(self, value: Value, element: str) -> Strided:
         shape = extents(value.type)
         if value in self.column_major:
-            return transposed(self.scratch(element, shape[::-1], value.hint))
+            hint = f"{value.hint}_columns" if value in self.homes else value.hint
+            return transposed(self.scratch(element, shape[::-1], hint))
         return self.scratch(element, shape, value.hint)
 
     def emit(
