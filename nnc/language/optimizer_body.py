@@ -19,7 +19,7 @@ from nnc.language.initialize import fans
 from nnc.language.operators import number
 from nnc.language.scope import Frame
 from nnc.language.signature import declared
-from nnc.language.statements import assign
+from nnc.language.statements import assign, run
 from nnc.language.updating import Held, Updating
 from nnc.language.values import (
     Anything,
@@ -95,8 +95,10 @@ def body(
                 slots[statement.name.text] = held
         elif isinstance(statement, tree.Assign):
             _assign(ctx, statement, frame)
+        elif isinstance(statement, tree.Penalty):
+            raise ctx.fail("E0408", "a penalty belongs to a layer or model", statement.span, help="add it to the loss")
         else:
-            raise ctx.unsupported("such a statement in an optimizer is", statement.span)
+            run(ctx, tree.Block((statement,), statement.span), frame, {})
     if updating.is_stored:
         return _stored(ctx, definition, frame, parameter, span)
     new = frame.names.get(PARAMETER + "'")

@@ -46,3 +46,21 @@ def test_results_feed_a_list() -> None:
     for body in ("x |> Two |> Add", "(x, x * 2) |> Add |> Dense(4)", "[x, x] |> Add |> Dense(4)"):
         _, reporter = tried(text.replace("x |> Dense(4)\n}\n\ntrain", f"{body}\n}}\n\ntrain"))
         assert not reporter.has_errors, reporter.all
+
+
+@pytest.mark.parametrize(
+    ("statement", "code"),
+    [
+        ('assert rate > 0, "it is above 0"', None),
+        ('assert rate < 0, "it is below 0"', "E0414"),
+        ("penalty rate", "E0408"),
+        ("param w: float = zeros", "E0408"),
+        ("target q: float", "E0506"),
+    ],
+)
+def test_statements_of_an_optimizer(statement: str, code: str | None) -> None:
+    text = NET.replace("TYPE", "float[8]").replace(
+        "parameter' = NEW", f"{statement}\n    parameter' = parameter - rate"
+    )
+    _, reporter = tried(text)
+    assert [each.code for each in reporter.all if each.level == "error"] == ([code] if code else [])
