@@ -41,7 +41,7 @@ lint: .venv/.installed
 	$(BIN)/lint-imports --no-cache
 
 test: lint
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
 bench: .venv/.installed-bench
 	$(BIN)/python -m benchmarks
