@@ -4,6 +4,7 @@ order of the samples, the size of the batch. Of random draws `test_draws` says t
 from __future__ import annotations
 
 import random
+import re
 import zlib
 from typing import Any
 
@@ -22,6 +23,7 @@ from nnc.tensor.step import training_step
 from tests.language.programs import model_of
 from tests.programs.harness import imported
 from tests.programs.random_nets import Line, Net, net
+from tests.programs.sample_references import SAMPLES
 
 SEEDS = range(1000, 1020)
 BATCH = 6
@@ -162,3 +164,39 @@ def test_the_order_of_a_whole_batch_changes_no_weight() -> None:
             model.train_on_batch(x, y, sample_weight=weight[rows])
     for path, array in models[0].parameters.items():
         np.testing.assert_allclose(models[1].parameters[path], array, rtol=0, atol=1e-6, err_msg=path)
+
+
+def with_other_names(text: str) -> str:
+    """A sample whose model calls its own variables otherwise."""
+    at = text.index("model ")
+    signature, body = text[at:].split("{", 1)
+    own = re.findall(r"^    (\w+) +=", body.split("\n}")[0], re.MULTILINE)
+    names = [name for name in own if not re.search(rf"\b{name}\b", signature)]
+    for number, name in enumerate(names):
+        body = re.sub(rf"\b{name}\b", f"other_{number}", body)
+    return f"{text[:at]}{signature}{{{body}"
+
+
+def in_another_order(text: str) -> str:
+    """A sample with its definitions, and its settings of one line, the other way round."""
+    head, train = text[: text.index("train ")], text[text.index("train ") :]
+    lines = train.split("\n")
+    places = [place for place, line in enumerate(lines) if re.match(r"    \w+ += .*[^{]$", line)]
+    for place, line in zip(places, [lines[place] for place in reversed(places)], strict=True):
+        lines[place] = line
+    definitions = re.split(r"\n\n(?=\S)", head.rstrip("\n"))
+    return "\n\n".join(["\n".join(lines).rstrip("\n"), *reversed(definitions)]) + "\n"
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_samples(name: str) -> None:
+    text = SAMPLES[name].path.read_text(encoding="utf-8")
+    plain = operations(text)
+    drawn = name == "vae"  # by the variable's path and the sample's row in the data: `test_draws`
+    renamed_or_not = text if drawn else with_other_names(text)
+    for other in (renamed_or_not, in_another_order(text), loosened(text, 7), formatted(text)):
+        assert operations(other) == plain, other
+    if drawn:
+        return
+    step = training_step(model_of(text))
+    assert_same(computed(step, np.random.default_rng(7).permutation(BATCH)), computed(step), 7)
