@@ -35,9 +35,11 @@ from nnc.tools.late import late
 if TYPE_CHECKING:
     from nnc.emit import module as emission
     from nnc.schedule import run as scheduling
+    from nnc.tensor import shared
     from nnc.tensor import step as steps
 else:  # `check` needs none of them
-    emission, scheduling, steps = late("nnc.emit.module"), late("nnc.schedule.run"), late("nnc.tensor.step")
+    emission, scheduling = late("nnc.emit.module"), late("nnc.schedule.run")
+    shared, steps = late("nnc.tensor.shared"), late("nnc.tensor.step")
 
 # What `nnc explain` knows, from the floors that report it.
 EXPLANATIONS: Mapping[str, Explanation] = {
@@ -111,6 +113,7 @@ def schedule(source: Source, options: Options, reporter: Reporter) -> Schedule:
     assert model is not None, "a program without errors has a model"
     train = None if model.train is None else steps.training_step(model)
     evaluate = None if model.evaluate is None else steps.forward_step(model.evaluate, model.rules)
+    model, train, evaluate = shared.run(model, train, evaluate)
     return scheduling.run(model, train, evaluate, steps.forward_step(model.predict, model.rules))
 
 

@@ -8,7 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nnc.pipeline import compile
+from nnc.base.diagnostic import Reporter
+from nnc.base.source import Source
+from nnc.emit import module as emission
+from nnc.pipeline import Options, compile, schedule
 from tests.emit.lint import lint
 from tests.programs.harness import imported, run_interpreted
 
@@ -119,3 +122,34 @@ def test_history_and_validation() -> None:
     for name in NAMES:
         np.testing.assert_allclose(history[name][0], first[name], rtol=1e-6, err_msg=name)
         np.testing.assert_allclose(history[f"val_{name}"][-1], last[name], rtol=1e-6, err_msg=name)
+
+
+def test_equal_states_are_kept_once() -> None:
+    """Metrics that count the same share what they count, whatever each makes of it."""
+    text = """model Net(x: float[5]) -> p: float[1] {
+    p = x |> Dense(1, sigmoid)
+}
+train Net {
+    target t: float[1]
+    loss = mean_squared_error(p, t)
+    optimizer = SGD
+    metrics = { error: mean_squared_error(p, t), precision: Precision()(p, t), again: Precision()(p, t), other: \
+Precision(0.4)(p, t), recall: Recall()(p, t) }
+}
+"""
+    reporter = Reporter()
+    made = schedule(Source("net.nn", text), Options(), reporter)
+    assert reporter.all == ()
+    names = [row.name for row in made.accumulators]
+    states = ["precision_hits", "precision_calls", "other_hits", "other_calls", "recall_misses"]
+    assert sorted(names) == sorted(["loss", *states, "count"])
+    model = imported(emission.run(made), "sharing")(device="cpu", seed=3)
+    rng = np.random.default_rng(0)
+    x, t = rng.normal(size=(23, 5)).astype(np.float32), rng.integers(0, 2, (23, 1)).astype(np.float32)
+    p, found = model.predict(x, verbose=0), model.evaluate(x, t, batch_size=7, verbose=0)
+    hits, calls = ((p > 0.5) * t).sum(), (p > 0.5).sum()
+    wanted = {"error": ((p - t) ** 2).mean(), "precision": hits / calls, "again": hits / calls}
+    wanted |= {"loss": wanted["error"], "other": ((p > 0.4) * t).sum() / (p > 0.4).sum(), "recall": hits / t.sum()}
+    assert found.keys() == wanted.keys()
+    for name, value in wanted.items():
+        np.testing.assert_allclose(found[name], value, rtol=1e-5, err_msg=name)

@@ -15,6 +15,8 @@ def _len(call: BuiltinCall) -> Anything:
             return len(values)
         case Record(entries=entries):
             return len(entries)
+        case str() as text:
+            return len(text)
         case Tensor() as x if x.type.rank:
             return x.type.shape[0]
         case other:
