@@ -1,7 +1,8 @@
 """Accumulators that hold the same number are one.
 
-In: a model and its simplified steps. Out: the same without the accumulators that repeat another one in each of the steps,
-and the reports read that one. Two AUCs of one prediction keep one set of counts, and a metric that is the loss none.
+In: a model and its simplified steps. Out: the same without the accumulators that repeat another one in each of the
+steps, and the reports read that one. Two AUCs of one prediction keep one set of counts, and a metric that is the loss
+none.
 """
 
 from __future__ import annotations
@@ -13,9 +14,7 @@ from nnc.tensor.ir import Value
 from nnc.tensor.program import Binding, Model, Program, Report, Role
 
 
-def run(
-    model: Model, train: Program | None, evaluate: Program | None
-) -> tuple[Model, Program | None, Program | None]:
+def run(model: Model, train: Program | None, evaluate: Program | None) -> tuple[Model, Program | None, Program | None]:
     """The model, with its reports renamed, and each of the steps."""
     held = [_accumulators(step) for step in (train, evaluate) if step is not None]
     instead: dict[str, str] = {}

@@ -142,7 +142,7 @@ Precision(0.4)(p, t), recall: Recall()(p, t) }
     assert reporter.all == ()
     names = [row.name for row in made.accumulators]
     states = ["precision_hits", "precision_calls", "other_hits", "other_calls", "recall_misses"]
-    assert sorted(names) == sorted(["loss", *states, "count"])
+    assert sorted(names) == sorted(["loss", *states, "count", "weight"])
     model = imported(emission.run(made), "sharing")(device="cpu", seed=3)
     rng = np.random.default_rng(0)
     x, t = rng.normal(size=(23, 5)).astype(np.float32), rng.integers(0, 2, (23, 1)).astype(np.float32)
