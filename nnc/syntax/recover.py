@@ -57,7 +57,7 @@ def resume(tables: Tables, states: list[int], starts: list[int], tokens: Tokens,
     ):
         return Resume(depth, first, -1)
     index = max(_leave_brackets(tokens, index, brace), floor)
-    if first >= floor and first > brace and tokens.starts_in_column_1(first):
+    if first >= floor and tokens.starts_in_column_1(first):
         index = first
     while True:
         token = tokens.items[index]
