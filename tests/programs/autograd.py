@@ -39,7 +39,7 @@ class Reference:
     parameter's slots, which it changes, to what is added. sizes: samples and batch of each training. inputs, targets:
     by name, with what draws them. inference: the forward outside training, where it is another. adapted: the states
     that the inputs give before the first step. draws: by a pass's number and its samples, what it draws
-    for each, which `forward` gets beside the inputs."""
+    for each, which `forward` gets beside the inputs. classes: the weights of the only target's classes."""
 
     path: Path
     forward: Callable[[Tensors, Tensors], Outcome]
@@ -51,6 +51,7 @@ class Reference:
     together: bool = False  # its loss looks at the whole batch
     adapted: Callable[[Arrays], Arrays] = lambda inputs: {}
     draws: Callable[[int, int], Arrays] = lambda number, samples: {}
+    classes: tuple[float, ...] = ()
     tolerance: float = 1e-6  # of parameters and states after two epochs, over the largest of them or 1
 
     def data(self, samples: int, seed: int = 0) -> tuple[Arrays, Arrays, np.ndarray]:
@@ -60,6 +61,10 @@ class Reference:
             {name: draw(generator, samples) for name, draw in draws.items()} for draws in (self.inputs, self.targets)
         )
         return inputs, targets, generator.uniform(0.1, 2.0, samples).astype(np.float32)
+
+    def weighed(self, targets: Arrays, weight: np.ndarray) -> np.ndarray:
+        """The samples' weights times those of their classes."""
+        return weight * np.array(self.classes)[next(iter(targets.values()))] if self.classes else weight
 
 
 def floats(*shape: int, scale: float = 1.0) -> Draw:

@@ -110,6 +110,7 @@ def check_against_float64(
     fresh = cls(device="cpu", seed=SEED, backend="torch")
     orders = [Orders(SEED).at(epoch, samples) for epoch in range(epochs)]
     states = carried(fresh) | reference.adapted(inputs)
+    weight = reference.weighed(targets, weight)
     trained = train(reference, parameters(fresh), inputs | targets, weight, batch, orders, states)
     wanted = trained.arrays
     for path, array in (parameters(model) | carried(model)).items():

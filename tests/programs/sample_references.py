@@ -266,6 +266,7 @@ SAMPLES = {
         {"measures": numbers(20.0, 6.0, 13)},
         {"grower": labels(3)},
         SIZES,
+        classes=(1.0, 0.85, 1.25),
         tolerance=ADAPTIVE,
         adapted=adapted("hidden.normalization", "measures"),
     ),
