@@ -1,5 +1,6 @@
 """What the programs here and the samples compute, written again in plain torch, and data for them."""
 
+import re
 from functools import partial
 from pathlib import Path
 
@@ -122,7 +123,7 @@ REFERENCES = SAMPLES | {
 
 def in_precision(path: Path, precision: str) -> Source:
     """The program with that setting."""
-    before = "    batch_size ="
-    text = path.read_text(encoding="utf-8")
-    assert text.count(before) == 1
-    return Source(path.name, text.replace(before, f'    precision  = "{precision}"\n{before}'))
+    written = path.read_text(encoding="utf-8")
+    text, count = re.subn(r"^    batch_size +=", f'    precision  = "{precision}"\n\\g<0>', written, flags=re.MULTILINE)
+    assert count == 1
+    return Source(path.name, text)
