@@ -6,6 +6,7 @@ In: a step of the generated module, a model's store, data. `begin` starts an epo
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from time import perf_counter
 from types import SimpleNamespace
@@ -20,6 +21,7 @@ from nnc.runtime.data import Data
 from nnc.runtime.declarations import Accumulator, Draw, Port, Step, cdiv
 from nnc.runtime.draws import DrawnRows
 from nnc.runtime.store import Store
+from nnc.runtime.subnormals import taken_as_zero
 
 SEGMENT = 512  # batches whose namespaces and rows are made at once, on the torch path
 GATHERED = 1 << 22  # bytes of rows gathered at once, if that is more than a batch: they stay in a processor's cache
@@ -144,6 +146,7 @@ class TorchBatches:
         self._segment = -1
         self._step = 1
         self._stride = int(setting.kind == "train")  # evaluation and prediction stand at one step
+        self._is_training = setting.kind == "train" and device.type == "cpu"
         self._first = 0
         # A memory view reads a number in 30 ns, without a call to torch; on a GPU the loop looks now and then.
         seen = memoryview(_shared(self.sums)) if device.type == "cpu" else None
@@ -210,7 +213,7 @@ class TorchBatches:
 
     def run(self, first: int, last: int, deadline: float) -> int:
         following = first
-        with torch.inference_mode():
+        with torch.inference_mode(), taken_as_zero() if self._is_training else nullcontext():
             while following < last:
                 segment = following // self._each
                 if segment != self._segment:
