@@ -150,8 +150,8 @@ def arguments() -> argparse.Namespace:
 
 def main() -> None:
     chosen = arguments()
-    # Before torch makes its threads, so that it holds in all of them. Without it peers take twice as long once gradients
-    # of units that relu holds at 0 have decayed; nnc sees to it by itself.
+    # Before torch makes its threads, so that it holds in all of them. Without it peers take twice as long once the
+    # gradients of units that relu holds at 0 have decayed; nnc sees to it by itself.
     torch.set_flush_denormal(True)
     if chosen.threads:
         torch.set_num_threads(chosen.threads)
