@@ -131,6 +131,8 @@ def _kernel(schedule: Schedule, step: StepSchedule, kernel: Kernel, made: Style)
         case KernelKind.REGION:
             return region_text(kernel, made)
         case KernelKind.FINISH:
-            return finish_text(kernel, kernel is step.closing, step.name == "train")
+            read = {buffer for each in step.kernels for _, buffer in each.reads}
+            unread = frozenset(buffer for buffer, _, _ in step.arena if buffer not in read)
+            return finish_text(kernel, kernel is step.closing, step.name == "train", unread)
         case KernelKind.UPDATE:
             return update_text(kernel, step.closing is not None)

@@ -4,17 +4,20 @@ accumulators are folded with them; and, once a step, the place in the epoch move
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from nnc.emit import describe
 from nnc.emit.expression import fill
-from nnc.emit.fold import NAMES, WIDEST, filled, fold_moments, fold_places
+from nnc.emit.fold import NAMES, WIDEST, Part, filled, fold_moments, fold_places
 from nnc.emit.kernels import KernelText
 from nnc.emit.tidy import broken, docstring_lines, signature_lines
 from nnc.emit.tile import TilePrinter
 from nnc.schedule.kernel import Buffer, Extent, Kernel, Size, Space, Write
 from nnc.schedule.lowering import Lowering
+from nnc.schedule.region import Load
 from nnc.schedule.tiles import power
+from nnc.tensor.ir import Value
 
 _EXTREME = "tl.{name}imum({0}, {1}, propagate_nan=tl.PropagateNan.ALL)"
 _MAXIMUM, _MINIMUM = _EXTREME.replace("{name}", "max"), _EXTREME.replace("{name}", "min")
@@ -26,6 +29,7 @@ _TWO = {
     "any": _MAXIMUM,
     "all": _MINIMUM,
 }
+_SEVERAL = {"variance": fold_moments, "argmax": fold_places, "argmin": fold_places}  # partials of several parts
 _START = {"sum": 0, "prod": 1, "max": -math.inf, "min": math.inf, "any": 0, "all": 1}
 
 
@@ -59,8 +63,8 @@ def runs(writes: list[Write]) -> list[Run]:
     return found
 
 
-def finish_text(kernel: Kernel, advances: bool, training: bool) -> KernelText:
-    """advances: the step's last finish, which moves on to the next batch."""
+def finish_text(kernel: Kernel, advances: bool, training: bool, unread: frozenset[Buffer] = frozenset()) -> KernelText:
+    """advances: the step's last finish, which moves on to the next batch. unread: buffers that no kernel reads."""
     printer = TilePrinter({})
     printer.names.reserve(*NAMES)
     groups: dict[tuple[str, str], list[Write]] = {}
@@ -68,28 +72,40 @@ def finish_text(kernel: Kernel, advances: bool, training: bool) -> KernelText:
         if write.fold is not None and write.partials is not None:
             groups.setdefault((write.partials.name, write.fold), []).append(write)
     arguments: dict[str, str] = {}  # how many tiles there are, and the name of that number
-    body: list[str] = []
-    widest = 1
+    parts: list[Part] = []
+    numbers = dict.fromkeys((arg for op in kernel.ops for arg in op.args), "")
     for (_, fold), writes in groups.items():
         partials = writes[0].partials
         assert partials is not None
         tiles = _tiles(partials.shape[0], arguments)
-        fold_text = {"variance": fold_moments, "argmax": fold_places, "argmin": fold_places}.get(fold, _fold)
-        lines, blocks = fold_text(printer, partials, fold, writes, tiles)
-        widest = max(widest, blocks)
-        body += lines
-    scalars = [write for write in kernel.writes if write.fold is None]
-    single = _scalars(printer, kernel, scalars)
+        if fold in _SEVERAL:
+            parts += _SEVERAL[fold](printer, partials, fold, writes, tiles)
+        else:
+            parts += _fold(_Columns(printer, partials, fold, tiles), writes, numbers, unread)
+    single = _scalars(printer, kernel, {value: name for value, name in numbers.items() if name})
     if advances:
         single += _advance(printer, training)
-    if widest > 1 and single:
-        single = ["if tl.program_id(0) == 0:", *(f"    {line}" for line in single)]
+    parts.append(Part(single))
     signature = signature_lines(kernel.name, [*printer.parameters, *arguments.values()])
     doc = docstring_lines(_docstring(kernel, advances))
-    lines = [part for line in [*body, *single] for part in broken(f"    {line}")]
+    lines = [part for line in _laid_out(parts) for part in broken(f"    {line}")]
     text = "\n".join(["@triton.jit", *signature, *doc, *lines]) + "\n"
     values = (*printer.parameters.values(), *arguments)
-    return KernelText(kernel.name, text, str(widest), values)
+    return KernelText(kernel.name, text, str(max(part.programs for part in parts)), values)
+
+
+def _laid_out(parts: list[Part]) -> list[str]:
+    """What not all programs run stands first, under a condition: what follows gives its names to tiles of other
+    sizes."""
+    widest = max(part.programs for part in parts)
+    lines: list[str] = []
+    for programs in sorted({part.programs for part in parts if part.lines}):
+        own = [line for part in parts if part.programs == programs for line in part.lines]
+        if programs < widest:
+            condition = "== 0" if programs == 1 else f"< {programs}"
+            own = [f"if tl.program_id(0) {condition}:", *(f"    {line}" for line in own)]
+        lines += own
+    return lines
 
 
 def _tiles(count: Extent, arguments: dict[str, str]) -> str:
@@ -121,28 +137,56 @@ def _docstring(kernel: Kernel, advances: bool) -> str:
     return describe.wrapped(["; ".join(parts)])
 
 
-def _fold(printer: TilePrinter, partials: Buffer, fold: str, writes: list[Write], tiles: str) -> tuple[list[str], int]:
-    width = partials.shape[1]
-    assert isinstance(width, int)
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """Folds of one kind whose partials lie in one buffer, a column for each element."""
+
+    printer: TilePrinter
+    partials: Buffer
+    fold: str
+    tiles: str
+
+    def folded(self, places: str, block: int, mask: str) -> list[str]:
+        """The columns `n`, folded into `acc`."""
+        pointer, element = self.printer.pointer(self.partials), self.partials.element
+        masked = f", mask={mask}, other={'0.0' if element == 'f32' else '0'}" if mask else ""
+        load = f"tl.load({pointer} + tile * {self.partials.shape[1]} + n{masked})"
+        return [
+            f"n = {places}tl.arange(0, {block})",
+            f"acc = {filled(block, _START[self.fold], element)}",
+            f"for tile in range({self.tiles}):",
+            f"    acc += {load}" if self.fold == "sum" else f"    acc = {_two(self.fold, 'acc', load)}",
+        ]
+
+    def number(self, column: int, name: str) -> str:
+        """One of the columns as a number."""
+        zero = "0.0" if self.partials.element == "f32" else "0"
+        return f"{name} = tl.sum(tl.where(n == {column}, acc, {zero}), axis=0)"
+
+
+def _fold(columns: _Columns, writes: list[Write], numbers: dict[Value, str], unread: frozenset[Buffer]) -> list[Part]:
+    """What is to be written; and those folds that `numbers` asks for, which get names there. Where several programs
+    share the columns, the first folds these again."""
     last = max(write.column + write.value.type.size for write in writes)
-    first = min(write.column for write in writes)
     block = min(WIDEST, power(last))
     blocks = -(-last // block)
-    start = "tl.program_id(0) * " + f"{block} + " if blocks > 1 else ""
-    pointer = printer.pointer(partials)
-    mask = _between(first, last, block * blocks)
-    other = "0.0" if partials.element == "f32" else "0"
-    masked = f", mask={mask}, other={other}" if mask else ""
-    load = f"tl.load({pointer} + tile * {width} + n{masked})"
-    lines = [
-        f"n = {start}tl.arange(0, {block})",
-        f"acc = {filled(block, _START[fold], partials.element)}",
-        f"for tile in range({tiles}):",
-        f"    acc += {load}" if fold == "sum" else f"    acc = {_two(fold, 'acc', load)}",
-    ]
-    for run in runs(writes):
-        lines += _put(printer, run, fold, block * blocks)
-    return lines, blocks
+    asked = {write.value: write.column for write in writes if write.value in numbers}
+    kept = [write for write in writes if write.buffer not in unread]
+    numbers.update((value, columns.printer.names.fresh(value.hint)) for value in asked)
+    named = [columns.number(column, numbers[value]) for value, column in asked.items()]
+    parts: list[Part] = []
+    if named and (blocks > 1 or not kept):
+        first, end = min(asked.values()), max(asked.values()) + 1
+        size = power(end - first)
+        mask = f"n < {end}" if end - first < size else ""
+        parts.append(Part([*columns.folded(f"{first} + " if first else "", size, mask), *named]))
+        named = []
+    if kept:
+        mask = _between(min(write.column for write in writes), last, block * blocks)
+        lines = columns.folded(f"tl.program_id(0) * {block} + " if blocks > 1 else "", block, mask)
+        lines += [line for run in runs(kept) for line in _put(columns.printer, run, columns.fold, block * blocks)]
+        parts.append(Part([*lines, *named], blocks))
+    return parts
 
 
 def _between(first: int, last: int, whole: int) -> str:
@@ -176,12 +220,16 @@ def _put(printer: TilePrinter, run: Run, fold: str, whole: int) -> list[str]:
     ]
 
 
-def _scalars(printer: TilePrinter, kernel: Kernel, writes: list[Write]) -> list[str]:
-    """Numbers of the step that are no sums over tiles: added to the running sums as they stand."""
+def _scalars(printer: TilePrinter, kernel: Kernel, folded: Mapping[Value, str]) -> list[str]:
+    """Numbers of the step that are no folds themselves, but may be made of those that have names: added to the running
+    sums as they stand."""
     lowering = Lowering(
         kernel, None, {}, {}, (), dict(kernel.reads), {op.result: op for op in kernel.ops if len(op.results) == 1}
     )
-    for write in writes:
+    for fold, name in folded.items():
+        node = lowering.known[fold, (), ()] = Load((), fold.hint, fold.type.element)
+        printer.texts[node] = name
+    for write in (write for write in kernel.writes if write.fold is None):
         text = printer.text(lowering.lower(write.value, ()))
         pointer = printer.pointer(write.buffer)
         place = f"{pointer} + {write.buffer.offset}" if write.buffer.offset else pointer

@@ -1,12 +1,12 @@
 """Folds whose partials have several parts, in tile order: variances, and places of the largest and the smallest.
 
-In: the writes of one `finish` and the buffer of their partials. Out: lines of its kernel, and how many programs share
-the columns.
+In: the writes of one `finish` and the buffer of their partials. Out: parts of its kernel.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 from nnc.emit.tile import TilePrinter
 from nnc.schedule import folds
@@ -16,6 +16,14 @@ from nnc.schedule.tiles import power
 
 NAMES = ("n", "tile", "tiles", "size", "mean", "squares", "row", "more", "share", "step", "best", "place", "found")
 WIDEST = 1024  # columns of partials that one program folds
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Lines that the first `programs` programs of a kernel run."""
+
+    lines: list[str]
+    programs: int = 1
 
 
 def filled(block: int, start: float, element: str) -> str:
@@ -29,19 +37,15 @@ def filled(block: int, start: float, element: str) -> str:
     return f"tl.full(({block},), {text}, dtype={TYPES[element]})"
 
 
-def fold_moments(
-    printer: TilePrinter, partials: Buffer, fold: str, writes: list[Write], tiles: str
-) -> tuple[list[str], int]:
+def fold_moments(printer: TilePrinter, partials: Buffer, fold: str, writes: list[Write], tiles: str) -> list[Part]:
     """The first tile is never empty. Two tiles' means and sums of squared deviations joined: Chan, Golub and LeVeque,
     "Updating formulae and a pairwise algorithm for computing sample variances", 1979."""
-    lines: list[str] = []
-    widest = 1
+    parts: list[Part] = []
     for write in writes:
         block, blocks, mask = _columns(write.value.type.size)
-        widest = max(widest, blocks)
         other = ", other=0.0" if mask else ""
         means, squares, count = (write.column + start for start in folds.starts(fold, write.value.type.size))
-        lines += [
+        lines = [
             _places(block, blocks),
             "size = 0.0",
             f"mean = {filled(block, 0.0, 'f32')}",
@@ -56,22 +60,19 @@ def fold_moments(
             "    size += more",
             f"tl.store({printer.pointer(write.buffer)} + n, squares / size{mask})",
         ]
-    return lines, widest
+        parts.append(Part(lines, blocks))
+    return parts
 
 
-def fold_places(
-    printer: TilePrinter, partials: Buffer, fold: str, writes: list[Write], tiles: str
-) -> tuple[list[str], int]:
+def fold_places(printer: TilePrinter, partials: Buffer, fold: str, writes: list[Write], tiles: str) -> list[Part]:
     """The first of equals stays."""
     sign, start = (">", -math.inf) if fold == "argmax" else ("<", math.inf)
-    lines: list[str] = []
-    widest = 1
+    parts: list[Part] = []
     for write in writes:
         block, blocks, mask = _columns(write.value.type.size)
-        widest = max(widest, blocks)
         values, places = (write.column + start for start in folds.starts(fold, write.value.type.size))
         other = (", other=0.0" if partials.element == "f32" else ", other=0") if mask else ""
-        lines += [
+        lines = [
             _places(block, blocks),
             f"best = {filled(block, start, partials.element)}",
             f"place = {filled(block, 0, 'i32')}",
@@ -83,7 +84,8 @@ def fold_places(
             f"    best = tl.where(found {sign} best, found, best)",
             f"tl.store({printer.pointer(write.buffer)} + n, place{mask})",
         ]
-    return lines, widest
+        parts.append(Part(lines, blocks))
+    return parts
 
 
 def _columns(size: int) -> tuple[int, int, str]:

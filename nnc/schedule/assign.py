@@ -69,6 +69,7 @@ class Assignment:
     partials: dict[tuple[Group, Extent, str], list[tuple[Value, int]]] = field(default_factory=dict)
     columns: dict[Value, tuple[Buffer, int]] = field(default_factory=dict)
     scored: frozenset[Value] = frozenset()  # what the running sums are made of
+    lost: frozenset[Value] = frozenset()  # what the loss among them is made of
     order: dict[Value, int] = field(default_factory=dict)  # the program's
 
 
@@ -76,7 +77,9 @@ def run(plan: Plan, world: World) -> tuple[tuple[Kernel, ...], dict[Value, Buffe
     ops = plan.fusion.program.function.ops
     state = Assignment(plan, world, order={op.results[0]: place for place, op in enumerate(ops)})
     _bind(state)
-    state.scored = _sources(plan.fusion.program.function, [v for v in state.bound if _is_sum(state, v)])
+    sums = [value for value in state.bound if _is_sum(state, value)]
+    state.scored = _sources(plan.fusion.program.function, sums)
+    state.lost = _sources(plan.fusion.program.function, [value for value in sums if _is_loss(state, value)])
     chosen = {group: tiles.choose(group, plan.works[group].ops, world.batch) for group in plan.fusion.groups}
     for value, home in plan.stored.items():
         if value not in state.placement:
@@ -257,7 +260,9 @@ def _name(state: Assignment, group: Group, writes: tuple[Write, ...]) -> str:
         return state.names.fresh(f"{gradients[0].buffer.path.replace('.', '_')}_gradient")
     if not writes:
         return "nothing"
-    if all(write.fold is not None and write.buffer.space is Space.SUMS and write.buffer.offset for write in writes):
+    if all(
+        write.fold is not None and _is_sum(state, write.value) and write.value not in state.lost for write in writes
+    ):
         return state.names.fresh("metrics")
     if len(writes) > 1 and all(write.buffer.space is Space.STATE for write in writes):
         return state.names.fresh("states_update")
@@ -274,6 +279,11 @@ def _name(state: Assignment, group: Group, writes: tuple[Write, ...]) -> str:
 
 def _is_sum(state: Assignment, value: Value) -> bool:
     return any(buffer.space is Space.SUMS for buffer in state.bound.get(value, ()))
+
+
+def _is_loss(state: Assignment, value: Value) -> bool:
+    """The loss is the first of the running sums."""
+    return any(buffer.space is Space.SUMS and not buffer.offset for buffer in state.bound.get(value, ()))
 
 
 def _sources(function: Function, results: Iterable[Value]) -> frozenset[Value]:

@@ -4,14 +4,16 @@ how it comes to be (its `Home`).
 One walk in the program's order. A product opens a group. A pointwise op or a reduction joins the latest group that its
 operands come from, if its axes fit that group's tile; a reduction that fits none opens a group of its own. What joins
 nowhere floats: it is computed again wherever it is read, from values that lie in memory. After a chain of `DEEPEST` ops
-a pointwise one opens a group. A reduction over the batch is a fold: a partial a tile, finished by a later group. Which
-values are stored is `materialise.py`'s question.
+a pointwise one opens a group. A reduction over the batch is a fold: a partial a tile, finished by a later group, which
+computes numbers of several such too where nothing else reads them. Which values are stored is `materialise.py`'s
+question.
 """
 
 from __future__ import annotations
 
+from nnc.schedule import folds
 from nnc.schedule.folds import FOLDS
-from nnc.schedule.fusion import FREE, Fusion, finish, results, update
+from nnc.schedule.fusion import FREE, Fusion, results, settle, unfinished, update
 from nnc.schedule.groups import AxisMap, Group, extents, product_group, reduced_axes, region_group, sum_of_ones
 from nnc.schedule.kernel import KernelKind
 from nnc.tensor.ir import Op, Value
@@ -32,11 +34,15 @@ def run(program: Program) -> Fusion:
 
 
 def _place(fusion: Fusion, op: Op) -> None:
-    for arg in op.args:
-        if arg in fusion.fold and arg not in fusion.finished and op.primitive != "foreach":
-            finish(fusion, arg)
     kind = TABLE[op.primitive].kind
     depth = _depth(fusion, op)
+    if depth <= DEEPEST and _is_late(fusion, op):
+        fusion.late[op.result] = unfinished(fusion, *op.args)
+        fusion.depth[op.result] = depth
+        _float(fusion, op)
+        return
+    if kind is not Kind.CONTROL:
+        settle(fusion, *op.args)
     if kind is Kind.POINTWISE and depth > DEEPEST:
         _go_on(fusion, op)
         return
@@ -64,6 +70,18 @@ def _depth(fusion: Fusion, op: Op) -> int:
     latest = max((fusion.level[arg] for arg in op.args), default=FREE)
     near = [arg for arg in op.args if arg not in fusion.home or fusion.level[arg] == latest]
     return 1 + max((fusion.depth.get(arg, 0) for arg in near), default=0)
+
+
+def _is_late(fusion: Fusion, op: Op) -> bool:
+    """Whether an op makes a number of folds that are not finished yet, each of which is one column of partials: what
+    finishes them can compute it too."""
+    loose = unfinished(fusion, *op.args)
+    return (
+        bool(loose)
+        and TABLE[op.primitive].kind is Kind.POINTWISE
+        and not any(value.type.rank or value.type.batched for value in (*op.args, *op.results, *loose))
+        and all(folds.width(fusion.producers[fold].primitive, 1) == 1 for fold in loose)
+    )
 
 
 def _float(fusion: Fusion, op: Op) -> None:

@@ -23,6 +23,7 @@ class Fusion:
     home:  the group whose tiles compute a value; what is not in it floats, or is a parameter of the program.
     level: the latest group that must have run, or must be running, where a value is read.
     fold:  for a reduction over the batch, the group that leaves its partials; it is finished by `finished[value]`.
+    late:  for a number made of folds that are not finished yet, those folds: only what finishes them can compute it.
     """
 
     program: Program
@@ -31,6 +32,7 @@ class Fusion:
     level: dict[Value, int] = field(default_factory=dict)
     fold: dict[Value, Group] = field(default_factory=dict)
     finished: dict[Value, Group] = field(default_factory=dict)
+    late: dict[Value, tuple[Value, ...]] = field(default_factory=dict)
     roots: dict[Group, list[Value]] = field(default_factory=dict)  # results that a group computes for their own sake
     producers: dict[Value, Op] = field(default_factory=dict)
     depth: dict[Value, int] = field(default_factory=dict)  # ops that follow each other up to a value, in its kernel
@@ -47,14 +49,29 @@ def finish(fusion: Fusion, *values: Value, after: int = FREE) -> Group:
     for value in values:
         fusion.finished[value] = group
         fusion.level[value] = group.index
+    for value, folds in list(fusion.late.items()):
+        if all(fold in fusion.finished for fold in folds):
+            fusion.level[value] = max(fusion.level[value], *(fusion.level[fold] for fold in folds))
+            del fusion.late[value]
     return group
+
+
+def unfinished(fusion: Fusion, *values: Value) -> tuple[Value, ...]:
+    """The folds that are to be finished before others read `values`."""
+    found = [fold for value in values for fold in fusion.late.get(value, (value,))]
+    return tuple(fold for fold in dict.fromkeys(found) if fold in fusion.fold and fold not in fusion.finished)
+
+
+def settle(fusion: Fusion, *values: Value) -> None:
+    """Has `values` be there for all that follows."""
+    loose = unfinished(fusion, *values)
+    if loose:
+        finish(fusion, *loose)
 
 
 def update(fusion: Fusion, op: Op) -> None:
     results(fusion, before_update=True)
-    loose = [arg for arg in op.args if arg in fusion.fold and arg not in fusion.finished]
-    if loose:
-        finish(fusion, *loose)
+    settle(fusion, *op.args)
     group = Group(len(fusion.groups), KernelKind.UPDATE, (), None, [op])
     for result in op.results:
         fusion.home[result] = group
@@ -83,6 +100,8 @@ def results(fusion: Fusion, before_update: bool) -> None:
     done = {value for values in fusion.roots.values() for value in values} | set(fusion.finished)
     own = [value for value, _ in _bound(fusion, Role.GRADIENT, Role.OUTPUT, Role.STATE, Role.PARAMETER, Role.SLOT)]
     for value in dict.fromkeys(own):
+        if value in fusion.late:
+            settle(fusion, value)
         ready = value in fusion.level
         if ready and value not in done and value not in fusion.fold and value not in fusion.home:
             fusion.roots.setdefault(_root_group(fusion, value), []).append(value)
@@ -90,6 +109,7 @@ def results(fusion: Fusion, before_update: bool) -> None:
     folds = [value for value in dict.fromkeys([*own, *numbers]) if value in fusion.fold and value not in done]
     added = {value for group, values in fusion.roots.items() for value in values if group.kind is KernelKind.FINISH}
     scalars = [value for value in dict.fromkeys(numbers) if value not in fusion.fold and value not in added]
+    folds = list(dict.fromkeys([*folds, *unfinished(fusion, *scalars)]))
     if folds or scalars:
         group = finish(fusion, *folds, after=max((fusion.level[value] for value in scalars), default=FREE))
         fusion.roots.setdefault(group, []).extend(scalars)

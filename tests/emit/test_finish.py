@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import runpy
+import tempfile
+from pathlib import Path
+from types import SimpleNamespace
+
+import torch
+
 from nnc.emit.finish import Run, finish_text, runs
 from nnc.schedule.kernel import Buffer, Kernel, KernelKind, Size, Space, Write
-from nnc.tensor.ir import Value
+from nnc.tensor.ir import Op, Value
 from nnc.tensor.types import TensorType
+from tests.programs.harness import run_interpreted
 
 PARTIALS = Buffer("partials", "f32", (Size(1, 32), 4096), Space.ARENA)
 
@@ -46,3 +54,42 @@ def test_folds_of_each_kind_start_at_their_neutral_element() -> None:
     assert 'float("inf")' in text
     assert "propagate_nan" in text
     assert "control" not in text
+
+
+def check_programs() -> None:
+    """Three kinds of partials in one kernel, as many programs as the widest takes, in Triton's interpreter."""
+    wide, exact, narrow = (
+        Buffer(name, "f32", (Size(1, rows), width), Space.ARENA)
+        for name, rows, width in (("wide", 2, 2560), ("exact", 4, 2048), ("narrow", 4, 32))
+    )
+    shapes = {"a": (2500,), "one": (), "b": (2048,), "two": (), "both": ()}
+    a, one, b, two, both = (Value(n, TensorType("f32", shape), name) for n, (name, shape) in enumerate(shapes.items()))
+    sums = [Buffer("sums", "f64", (3,), Space.SUMS, name, place) for place, name in enumerate(("both", "one", "two"))]
+    writes = (
+        Write(a, Buffer("grad_a", "f32", (2500,), Space.ARENA), "sum", wide, 0),
+        Write(one, sums[1], "sum", wide, 2500),
+        Write(b, Buffer("grad_b", "f32", (2048,), Space.ARENA), "sum", exact, 0),
+        Write(two, sums[2], "sum", narrow, 0),
+        Write(both, sums[0]),
+    )
+    added = Op("add", (one, two), (), (both,))
+    reads = ((a, wide), (one, wide), (b, exact), (two, narrow))
+    made = finish_text(Kernel("finish", KernelKind.FINISH, (added,), reads, writes), advances=False, training=True)
+    rng = torch.Generator().manual_seed(0)
+    held = {each.name: torch.randn(each.shape[0].at(8), each.shape[1], generator=rng) for each in (wide, exact, narrow)}
+    outputs = {"grad_a": torch.full((4096,), 7.0), "grad_b": torch.full((4096,), 7.0), "sums": torch.ones(3).double()}
+    place = Path(tempfile.mkdtemp(prefix="nnc-finish-")) / "finish.py"
+    place.write_text(f"import triton\nimport triton.language as tl\n\n{made.text}", encoding="utf-8")
+    function = runpy.run_path(str(place))["finish"]
+    space = SimpleNamespace(**held, **outputs, batch=8)
+    function[(int(made.grid),)](*(eval(text, {"v": space, "cdiv": lambda n, d: -(-n // d)}) for text in made.arguments))
+    totals = {name: partials.sum(0) for name, partials in held.items()}
+    terms = [totals["wide"][2500], totals["narrow"][0]]
+    wanted = {"grad_a": totals["wide"][:2500], "grad_b": totals["exact"], "sums": 1 + torch.stack([sum(terms), *terms])}
+    for name, value in wanted.items():
+        torch.testing.assert_close(outputs[name][: len(value)], value.to(outputs[name]), rtol=1e-6, atol=1e-6)
+        assert (outputs[name][len(value) :] == 7).all(), f"{name} is written beyond its end"
+
+
+def test_programs_do_not_add_twice_or_write_beyond() -> None:
+    run_interpreted("from tests.emit.test_finish import check_programs\ncheck_programs()")

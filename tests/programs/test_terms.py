@@ -1,13 +1,19 @@
 """A loss of several terms with weights of their own, beside float64 and autograd: gradients, reports, targets."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
 from torch.nn import functional
 
 import nnc
+from nnc.base.diagnostic import Reporter
+from nnc.base.source import Source
+from nnc.pipeline import Options, schedule
 from nnc.runtime import DataError, NonFiniteLoss
 from nnc.runtime.random import Orders
+from nnc.schedule.kernel import KernelKind
 from tests.programs.harness import run_interpreted
 
 PROGRAM = """
@@ -204,3 +210,22 @@ def test_a_later_term_that_is_not_finite_stops_the_run(pose) -> None:
     model.parameters["angle.dense.bias"][0] = 1e30
     with pytest.raises(NonFiniteLoss, match="at step 1"):
         model.fit(x, y, batch_size=4, verbose=0)
+
+
+# Kernels -------------------------------------------------------------------------------------------------------------
+
+
+def _finishes(text: str) -> list[int]:
+    """How many kernels finish partials in training and in evaluation."""
+    made = schedule(Source("net.nn", text), Options(), Reporter())
+    return [sum(kernel.kind is KernelKind.FINISH for kernel in step.kernels) for step in (made.train, made.evaluate)]
+
+
+@pytest.mark.parametrize("loss", ["{ one: ONE, two: TWO }", "ONE + TWO", "{ one: ONE, two: TWO, three: 0.1 * scale }"])
+@pytest.mark.parametrize("penalised", [False, True])
+def test_one_kernel_finishes_all_terms(loss, penalised) -> None:
+    loss = loss.replace("ONE", "categorical_crossentropy(label, digit)").replace("TWO", "0.2 * error")
+    text = PROGRAM if penalised else PROGRAM.replace("    penalty 0.05 * sum(gamma ^ 2)\n", "")
+    text = re.sub(r"loss      = .*", f"loss = {loss}", text)
+    found = _finishes(text if "scale" in loss else text.replace("    scale     = mean(angle ^ 2, batch = true)\n", ""))
+    assert found == [1, 1]
