@@ -19,6 +19,7 @@ from nnc.emit.kernels import KernelText
 from nnc.emit.reports import result
 from nnc.emit.tidy import wrapped
 from nnc.emit.writer import WIDTH, Group, Item, call, collection, lay_out, mapping
+from nnc.schedule import padding
 from nnc.schedule.kernel import Schedule
 from nnc.tensor.program import Model, Role, Settings
 
@@ -203,6 +204,8 @@ def _class(schedule: Schedule) -> list[str]:
         "reports": collection(reports),
         "defaults, steps": "DEFAULTS, STEPS",
     }
+    if schedule.train is not None and padding.reads_occupied(schedule.train):
+        attributes["marked"] = "True"
     largest = _largest_batch(schedule)
     if largest is not None:
         attributes["largest_batch"] = str(largest)

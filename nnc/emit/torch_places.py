@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from nnc.emit.torch_tensor import Host, Storage, extents
+from nnc.schedule import padding
 from nnc.schedule.kernel import Buffer, Kernel, Space, StepSchedule, Write
 from nnc.schedule.layout import range_of
 from nnc.tensor.build import Builder
@@ -76,12 +77,15 @@ class World:
         name = names.pop() if len(names) == 1 else ""
         if not name:
             return None
-        start, end = range_of(buffers)
+        return self.part(name, *range_of(buffers))
+
+    def part(self, name: str, start: int, end: int, element: str = "f32") -> Storage:
+        """Elements `start` to `end` of a flat buffer."""
         if (start, end) == (0, self.size):
-            return Storage("f32", (self.size,), name, name)
+            return Storage(element, (self.size,), name, name)
         place = f"{name}_at_{start}"
         self.ranges[place] = (name, start, end - start)
-        return Storage("f32", (end - start,), name, place)
+        return Storage(element, (end - start,), name, place)
 
 
 _FLAT = {Space.PARAMETER: "parameter", Space.GRADIENT: "gradient"}
@@ -220,6 +224,16 @@ def _foreach(op: Op, kernel: Kernel, world: World, found: Expanded, renamed: dic
             found.reads[value] = storage
             args.append(value)
         made = builder.inline(body, [*args, *common])
+        masks = padding.masked(op)
+        if any(masks):
+            occupied = builder.parameter(TensorType("bool", args[0].type.shape), padding.OCCUPIED.name)
+            start, end = range_of(buffers[value] for value in groups[0])
+            found.reads[occupied] = world.part(padding.OCCUPIED.name, start, end, "bool")
+            zero = builder.op("constant", value=0.0, element="f32")
+            made = tuple(
+                builder.op("where", occupied, value, zero, hint=value.hint) if mask else value
+                for value, mask in zip(made, masks, strict=True)
+            )
         found.writes += [(value, target) for value, target in zip(made, targets, strict=True) if target is not None]
         found.ops += builder.finish(made).ops
         return set(op.results)

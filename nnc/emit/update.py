@@ -1,7 +1,7 @@
 """An optimizer's kernel: one pass over the flat buffers for all parameters that it updates.
 
 In: an update kernel, whose anchor is a `foreach` over parameters that lie together. Out: its text. The body is
-pointwise, so tensors need not be told apart; what it makes of the padding between them, nobody reads.
+pointwise, so tensors need not be told apart; the padding between them stays zero.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from nnc.emit.kernels import KernelText
 from nnc.emit.tidy import docstring_lines, live_lines, signature_lines
 from nnc.emit.tile import TilePrinter
+from nnc.schedule import padding
 from nnc.schedule.index import Variable, variable
 from nnc.schedule.kernel import Buffer, Kernel, Space
 from nnc.schedule.layout import range_of
@@ -52,6 +53,10 @@ def update_text(kernel: Kernel, after_finish: bool) -> KernelText:
     for value, arg in zip(op.body.parameters[groups:], op.args[groups * count :], strict=True):
         known[value] = scalars.lower(arg, ())
     results = [_body(op.body, known, value) for value in op.body.results]
+    masks = padding.masked(op)
+    if any(masks):
+        occupied = Load((i,), "occupied", "bool", {}, padding.OCCUPIED, variable(i))
+        results = [_where(occupied, node) if mask else node for node, mask in zip(results, masks, strict=True)]
     targets = [flat_buffer(kernel.writes[group * count].buffer) for group in range(len(results))]
     printer.count(results)
     for value in op.body.parameters[:groups]:
@@ -66,6 +71,11 @@ def update_text(kernel: Kernel, after_finish: bool) -> KernelText:
     lines = [f"i = {start}tl.arange(0, {BLOCK})", *inside, *printer.drain()]
     whole = live_lines([*head, *(f"    {line}" for line in lines)], len(head))
     return KernelText(kernel.name, "\n".join(whole) + "\n", str(-(-size // BLOCK)), tuple(arguments))
+
+
+def _where(occupied: Node, node: Node) -> Node:
+    zero = Constant((), "", "f32", {}, 0.0)
+    return Apply(occupied.dims, node.hint, "f32", {}, TABLE["where"].triton, (occupied, node, zero))
 
 
 def _docstring(op: Op, shared: int, results: int) -> str:

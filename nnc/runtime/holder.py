@@ -37,6 +37,7 @@ class Holder:
     accumulators: ClassVar[tuple[Accumulator, ...]] = ()
     reports: ClassVar[tuple[Report, ...]] = ()
     defaults: ClassVar[Mapping[str, Any]] = {}
+    marked: ClassVar[bool] = False  # whether an update asks where in the flat buffers parameters lie
     largest_batch: ClassVar[int | None] = None  # of a program that looks at the whole batch
     steps: ClassVar[Mapping[str, Mapping[str, Step]]]
 
@@ -58,7 +59,7 @@ class Holder:
         self.place = Place()
         self.running: Tensor | None = None  # the sums of the epoch under way
         self.guards = Guards() if _guard else None
-        self.store = Store(self.parameters_table, self.states_table, self.slots)
+        self.store = Store(self.parameters_table, self.states_table, self.slots, self.marked)
         self.store.allocate(self.size, self.device, self.guards)
         self.best: dict[str, dict[str, Tensor]] = {}  # weights of the best epochs, by what early stopping watches
         self.missing: Path | None = None  # the file that training was to start from

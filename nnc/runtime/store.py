@@ -49,7 +49,9 @@ class Store:
     parameters: Sequence[Parameter]
     states: Sequence[State]
     slots: Sequence[Slot]
+    marked: bool = False  # whether steps ask where parameters lie: an update that moves zero leaves the padding alone
     flat: dict[str, Tensor] = field(default_factory=dict)
+    occupied: Tensor | None = None
 
     def allocate(self, size: int, device: torch.device, guards: Guards | None) -> None:
         """Make the flat buffers; `size` is that of the parameters' in elements."""
@@ -66,6 +68,10 @@ class Store:
                 self.flat[name] = torch.zeros(length, dtype=ELEMENTS[element], device=device)
             else:
                 self.flat[name] = guards.empty(f"flat {name}", (length,), element, device).zero_()
+        if self.marked:
+            self.occupied = torch.zeros(size, dtype=torch.bool, device=device)
+            for entry in self.parameters:
+                self.occupied[entry.offset : entry.offset + prod(entry.shape)] = True
 
     def initialize(self, seed: int) -> None:
         """Start every tensor from the seed and its path; padding is zero."""
@@ -119,7 +125,7 @@ class Store:
 
     def namespace(self) -> dict[str, Tensor]:
         """All that a step sees of this: flat buffers by name, views by attribute, `d_` and `SLOT_` before it."""
-        names = dict(self.flat)
+        names = dict(self.flat) if self.occupied is None else {**self.flat, "occupied": self.occupied}
         for flat, prefix in {"parameter": "", "gradient": "d_", "state": ""}.items():
             names.update({prefix + attribute(path): view for path, view in self.views(flat).items()})
         names.update({f"{slot}_{attribute(path)}": view for (slot, path), view in self.slot_views().items()})

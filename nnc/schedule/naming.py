@@ -12,7 +12,7 @@ from nnc.tensor.program import PLAIN_WEIGHT, Model, Role
 
 # what a step's namespace holds beside the model's own
 RUNTIME_NAMES = frozenset(
-    ("batch", "control", "count", "gradient", "order", "parameter", "state", "step", "sums", "weight")
+    ("batch", "control", "count", "gradient", "occupied", "order", "parameter", "state", "step", "sums", "weight")
 )
 
 Attributes = Mapping[tuple[Role, str], str]

@@ -88,13 +88,13 @@ def carried(model: Any) -> Arrays:
 
 def check_padding(model: Any) -> None:
     """What lies between the tensors of a flat buffer is zero."""
-    padding = torch.ones(model.size, dtype=torch.bool)
-    for entry in model.parameters_table:
-        padding[entry.offset : entry.offset + int(np.prod(entry.shape))] = False
-    for name, flat in model.store.flat.items():
-        if name != "state":
-            # a slot ends with the last parameter that it is beside; those without a gradient come after it
-            assert not flat.cpu()[padding[: len(flat)]].any(), f"the padding of {name}"
+    places = {"parameter": model.parameters_table, "gradient": model.parameters_table}
+    places |= {slot.name: slot.places for slot in model.slots}
+    for name, entries in places.items():
+        flat = model.store.flat[name].cpu().clone()
+        for entry in entries:
+            flat[entry.offset : entry.offset + int(np.prod(entry.shape))] = 0
+        assert not flat.any(), f"the padding of {name}"
 
 
 def check_against_float64(

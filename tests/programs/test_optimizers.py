@@ -19,7 +19,7 @@ from nnc.pipeline import Options, schedule
 from nnc.runtime import Callback
 from nnc.runtime.random import Orders
 from nnc.schedule.kernel import KernelKind
-from tests.programs.harness import imported, run_interpreted
+from tests.programs.harness import check_padding, imported, run_interpreted
 
 DEFINITIONS = """
 layer Scaled(gamma_constraint = none)(x: float[N]) -> y {
@@ -58,6 +58,11 @@ optimizer Averaged(inner = SGD(0.3), share = 0.3) {
     parameter' = inner(parameter, gradient)
     mean' = mean + share * (parameter' - mean)
     result = mean
+}
+optimizer Restless(rate = 0.1) {
+    state age = 0.5
+    age' = age * 0.5 + 1
+    parameter' = parameter * 0.9 + 0.01 - rate * gradient / age'
 }
 """
 MODEL = """model Net(x: float[5]) -> y: float[3] {{
@@ -134,6 +139,11 @@ def averaged(w: Tensor, g: Tensor, step: int, norm: Tensor, slots: dict[str, Ten
     return new
 
 
+def restless(w: Tensor, g: Tensor, step: int, norm: Tensor, slots: dict[str, Tensor]) -> Tensor:
+    slots["age"] = slots.get("age", torch.full_like(w, 0.5)) * 0.5 + 1
+    return w * 0.9 + 0.01 - 0.1 * g / slots["age"]
+
+
 def max_norm(limit: float) -> Callable[[Tensor], Tensor]:
     def held(w: Tensor) -> Tensor:
         length = w.norm(dim=0, keepdim=True)
@@ -197,6 +207,7 @@ CASES = {
     ),
     "shaped": Case("{ y: Factored, rest: Whitened }", {"": whitened, "y": factored}, updates=0),
     "averaged": Case("Averaged", {"": averaged}),
+    "restless": Case("{ y: SGD(0.1), rest: Lookahead(Restless) }", {"": lookahead(restless), "y": sgd(0.1)}, updates=2),
     "gathered": Case(
         "{ y: Clipped(0.3), trunk.block.first: Averaged, rest: Lookahead(Adam(0.02)) }",
         {"": lookahead(adam(0.02)), FIRST: averaged, "y": clipped(0.3, sgd(0.1))},
@@ -288,6 +299,7 @@ def check_case(name: str, backend: str) -> None:
     np.testing.assert_allclose(model.predict(x, verbose=0), outcome, rtol=0, atol=1e-5, err_msg=name)
     error = float((outcome - torch.tensor(y["wanted"])).square().mean())
     np.testing.assert_allclose(model.evaluate(x, y, verbose=0)["loss"], error, rtol=1e-5, err_msg=name)
+    check_padding(model)
     assert model.guards.overwritten() == [], name
 
 
@@ -297,7 +309,7 @@ def test_the_torch_path(name) -> None:
 
 
 # Of each kind of update one, and both that gather.
-INTERPRETED = ("parts", "held_apart", "clipped_apart", "levels", "shaped", "gathered")
+INTERPRETED = ("parts", "held_apart", "clipped_apart", "levels", "shaped", "restless", "gathered")
 
 
 def check_interpreted() -> None:
@@ -342,7 +354,7 @@ def check_resumed(backend: str, steps: tuple[int, ...] = (4,)) -> None:
 
 
 def same_places(one: Any, other: Any) -> list[tuple[str, Tensor, Tensor]]:
-    """Parameters and slots of two models. Between them in memory lies what a constraint may move."""
+    """Parameters and slots of two models."""
     pairs = [(path, view, other.parameters[path]) for path, view in one.parameters.items()]
     slots = other.store.slot_views()
     return pairs + [(" of ".join(key), view, slots[key]) for key, view in one.store.slot_views().items()]
