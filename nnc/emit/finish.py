@@ -133,6 +133,8 @@ def _docstring(kernel: Kernel, advances: bool) -> str:
         sums = [write for write in kernel.writes if write.buffer.space is Space.SUMS and (write.fold or "sum") == fold]
         names = ", ".join(write.buffer.path + describe.shape(write.value) for write in sums)
         parts += [sign + names] if sums else []
+    left = [write.buffer.name for write in kernel.writes if write.buffer.space is Space.NUMBER]
+    parts += [f"{', '.join(left)} for the update"] if left else []
     parts += ["the next batch"] if advances else []
     return describe.wrapped(["; ".join(parts)])
 
@@ -222,16 +224,21 @@ def _put(printer: TilePrinter, run: Run, fold: str, whole: int) -> list[str]:
 
 def _scalars(printer: TilePrinter, kernel: Kernel, folded: Mapping[Value, str]) -> list[str]:
     """Numbers of the step that are no folds themselves, but may be made of those that have names: added to the running
-    sums as they stand."""
-    lowering = Lowering(
-        kernel, None, {}, {}, (), dict(kernel.reads), {op.result: op for op in kernel.ops if len(op.results) == 1}
-    )
+    sums as they stand, or left for the update."""
+    producers = {op.result: op for op in kernel.ops if len(op.results) == 1}
+    lowering = Lowering(kernel, None, {}, {}, (), dict(kernel.reads), producers, is_exact=True)
     for fold, name in folded.items():
-        node = lowering.known[fold, (), ()] = Load((), fold.hint, fold.type.element)
-        printer.texts[node] = name
-    for write in (write for write in kernel.writes if write.fold is None):
-        text = printer.text(lowering.lower(write.value, ()))
+        known = lowering.known[fold, (), ()] = Load((), fold.hint, fold.type.element)
+        printer.texts[known] = name
+    writes = [write for write in kernel.writes if write.fold is None]
+    nodes = [lowering.lower(write.value, ()) for write in writes]
+    printer.count(nodes)
+    for write, node in zip(writes, nodes, strict=True):
+        text = printer.text(node)
         pointer = printer.pointer(write.buffer)
+        if write.buffer.space is Space.NUMBER:
+            printer.lines.append(f"tl.store({pointer}, {text})")
+            continue
         place = f"{pointer} + {write.buffer.offset}" if write.buffer.offset else pointer
         value = fill("{0}.to(tl.float64)", text)
         printer.lines.append(f"tl.store({place}, tl.load({place}) + {value})")

@@ -131,6 +131,8 @@ def expand(kernel: Kernel, world: World) -> Expanded:
     found = Expanded()
     made = {value for op in kernel.ops for value in op.results}
     for value, buffer in kernel.reads:
+        if buffer.space is Space.NUMBER:
+            continue  # the ops that make it are the kernel's own, too
         final = world.step.placement.get(value, buffer)
         if value in world.carried:
             found.reads[value] = world.carried[value]
@@ -152,6 +154,8 @@ def expand(kernel: Kernel, world: World) -> Expanded:
     for write in kernel.writes:
         if write.fold is not None and write.value not in made:
             continue  # done where the value is computed
+        if write.buffer.space is Space.NUMBER:
+            continue
         if write.value in world.carried:
             found.writes.append((write.value, world.carried[write.value]))
         if write.fold is not None or write.buffer.space is Space.SUMS:

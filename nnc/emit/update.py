@@ -49,7 +49,7 @@ def update_text(kernel: Kernel, after_finish: bool) -> KernelText:
         buffer = flat_buffer(buffers[op.args[group * count]])
         known[value] = Load((i,), value.hint, "f32", {}, buffer, variable(i))
     producers = {o.result: o for o in kernel.ops if len(o.results) == 1}
-    scalars = Lowering(kernel, None, {}, {}, (), buffers, producers)
+    scalars = Lowering(kernel, None, {}, {}, (), buffers, producers, is_exact=True)
     for value, arg in zip(op.body.parameters[groups:], op.args[groups * count :], strict=True):
         known[value] = scalars.lower(arg, ())
     results = [_body(op.body, known, value) for value in op.body.results]

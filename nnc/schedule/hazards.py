@@ -10,11 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from nnc.base.names import Names
 from nnc.schedule import tiles
 from nnc.schedule.groups import AxisMap, region_group
-from nnc.schedule.kernel import Buffer, Kernel, KernelKind, Space, Write
-from nnc.schedule.naming import RUNTIME_NAMES
+from nnc.schedule.kernel import Buffer, Kernel, KernelKind, Space, Write, buffer_names
 from nnc.tensor.ir import Value
 from nnc.tensor.primitives import TABLE, Kind
 
@@ -27,10 +25,7 @@ def run(
     """The kernels in the same order, those that copy last; and where each value lies while the step runs."""
     after = _followers(kernels)
     moved: dict[tuple[Value, Buffer], Buffer] = {}
-    taken = {buffer.name for kernel in kernels for _, buffer in kernel.reads}
-    taken |= {buffer.name for kernel in kernels for w in kernel.writes for buffer in (w.buffer, w.partials) if buffer}
-    names = Names(RUNTIME_NAMES)
-    names.reserve(*taken)
+    names = buffer_names(kernels)
     copies: list[Kernel] = []
     for kernel in kernels:
         for write in kernel.writes:

@@ -8,12 +8,14 @@ as it stands. *How* it goes over its tiles (`domain`, `tiles`) is for the Triton
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
 
+from nnc.base.names import Names
 from nnc.base.source import Span
-from nnc.schedule.naming import Attributes
+from nnc.schedule.naming import RUNTIME_NAMES, Attributes
 from nnc.tensor.ir import Op, Value
 from nnc.tensor.program import Model, Program
 from nnc.tensor.types import ITEM_SIZE
@@ -48,6 +50,7 @@ class Space(Enum):
     SLOT = "slot"
     STATE = "state"
     CONTROL = "control"  # the number of the step under way
+    NUMBER = "number"  # one number of the step, in the arena; the torch path has Python compute it instead
     SUMS = "sums"  # float64, the epoch's accumulators; `offset` is the place of the first element
     OUTPUT = "output"  # results of predict: one row a sample of the data set
 
@@ -135,6 +138,16 @@ class Kernel:
     operands: dict[Op, tuple[int | None, ...]] | None = None
     tiles: Tiles = Tiles(1)
     spans: tuple[Span, ...] = ()
+
+
+def buffer_names(kernels: Iterable[Kernel]) -> Names:
+    """Names for further buffers of a step: those of its own are taken."""
+    names = Names(RUNTIME_NAMES)
+    for kernel in kernels:
+        touched = [buffer for _, buffer in kernel.reads]
+        touched += [buffer for write in kernel.writes for buffer in (write.buffer, write.partials) if buffer]
+        names.reserve(*(name for buffer in touched for name in (buffer.name, buffer.slot)))
+    return names
 
 
 @dataclass(frozen=True, slots=True)

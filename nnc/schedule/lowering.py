@@ -56,6 +56,7 @@ class Lowering:
     reduced: dict[tuple[str, Node, tuple[Variable, ...]], Node] = field(default_factory=dict)
     runtime: dict[str, Node] = field(default_factory=dict)
     beyond_product: Fills = field(default_factory=dict)  # what the product is beyond its rows and columns
+    is_exact: bool = False  # divisions and roots are rounded as IEEE says
     product_poles: set[Variable] = field(default_factory=set)  # beyond whose end it may be no number
 
     # --------------------------------------------------------------------------------------- what the run time knows
@@ -87,7 +88,8 @@ class Lowering:
         return self.known[key]
 
     def _lower(self, value: Value, at: Coordinates, conditions: tuple[Condition, ...]) -> Node:
-        if value in self.buffers and value not in self.producers:
+        given = self.buffers.get(value)
+        if given is not None and (value not in self.producers or given.space is Space.NUMBER):
             return self.load(value, at, conditions)
         op = self.producers[value]
         if op is self.kernel.anchor:
@@ -116,7 +118,7 @@ class Lowering:
 
     def apply(self, op: Op, args: tuple[Node, ...], hint: str) -> Node:
         row = TABLE[op.primitive]
-        form = row.triton
+        form = row.exact if self.is_exact and row.exact else row.triton
         if not form:
             raise Unsupported(op)
         known = fills.constant(op, args)

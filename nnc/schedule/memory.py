@@ -139,7 +139,7 @@ def lifetimes(kernels: tuple[Kernel, ...]) -> tuple[tuple[Buffer, int, int], ...
             if write.partials is not None and kernel.kind is KernelKind.FINISH:
                 touched.append(write.buffer)
         for buffer in touched:
-            if buffer.space is Space.ARENA:
+            if buffer.space in (Space.ARENA, Space.NUMBER):
                 first, _ = spans.get(buffer, (position, position))
                 spans[buffer] = (first, position)
     return tuple((buffer, first, last) for buffer, (first, last) in spans.items())

@@ -1,12 +1,13 @@
 """The schedule of a model: every step's kernels, buffers and order, and the layout of the flat buffers.
 
 In: an elaborated model with its steps' programs, simplified. Out: `Schedule`. It decides nothing itself: it calls
-`normalise`, `fuse`, `materialise`, `layout`, `assign` and `memory` in turn, and has `verify` check what comes of it.
+`normalise`, `fuse`, `materialise`, `layout`, `assign`, `hazards`, `memory` and `numbers` in turn, and has `verify`
+check what comes of it.
 """
 
 from __future__ import annotations
 
-from nnc.schedule import assign, fuse, hazards, layout, materialise, memory, naming, normalise, verify
+from nnc.schedule import assign, fuse, hazards, layout, materialise, memory, naming, normalise, numbers, verify
 from nnc.schedule.kernel import Accumulator, Schedule, Space, StepSchedule
 from nnc.tensor.program import Model, Program, Role
 
@@ -52,7 +53,7 @@ def _plan(program: Program) -> materialise.Plan:
 
 def _step(name: str, plan: materialise.Plan, world: assign.World) -> StepSchedule:
     kernels, placement = hazards.run(*assign.run(plan, world), world.batch)
-    ordered = memory.write_over(memory.order(kernels))
+    ordered = numbers.run(memory.write_over(memory.order(kernels)))
     given = set(plan.fusion.program.function.parameters)
     for kernel in ordered:
         for write in kernel.writes:

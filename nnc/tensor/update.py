@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from nnc.tensor import alike
 from nnc.tensor.build import Builder
 from nnc.tensor.ir import Value
 from nnc.tensor.program import Binding, Optimizer, Program, Role, Rule
@@ -86,15 +87,16 @@ class Updates:
     def _foreach(self, rule: Rule, slots: Mapping[str, list[Value]], total: Value | None) -> None:
         parameter, gradient, step, *others = rule.update.parameters
         own = others[1:] if rule.summand is not None else others
-        # Values that all tensors share come last.
-        shared = [step, *others[:1]] if rule.summand is not None else [step]
-        body = replace(rule.update, parameters=(parameter, gradient, *own, *shared))
+        total_of = others[:1] if rule.summand is not None else []
+        body = replace(rule.update, parameters=(parameter, gradient, *own, step, *total_of))
+        numbers, body = alike.split(body, (step, *total_of))
         paths = self._paths(rule)
         states = [slots[path][place] for place in range(len(rule.slots)) for path in paths]
         operands = [*(self.trained[path][0] for path in paths), *(self.trained[path][1] for path in paths), *states]
-        common = [self._step(step.type), *([total] if rule.summand is not None and total is not None else [])]
+        given = [self._step(step.type), *([total] if rule.summand is not None and total is not None else [])]
+        common = self.builder.inline(numbers, given)
         self.results += self.builder.ops(
-            "foreach", *operands, *common, hint="updated", body=body, count=len(paths), shared=len(shared)
+            "foreach", *operands, *common, hint="updated", body=body, count=len(paths), shared=len(common)
         )
         self.outputs += [Binding(Role.PARAMETER, path) for path in paths]
         self.outputs += [Binding(Role.SLOT, slot.name, path) for slot in rule.slots for path in paths]
