@@ -206,10 +206,10 @@ def _reduce(fusion: Fusion, op: Op) -> None:
     operand = op.args[0]
     reduced = reduced_axes(op)
     over_batch = operand.type.batched and bool(op["batch"])
-    group = fusion.home.get(operand)
-    if group is not None and _join_reduction(fusion, group, op, group.axes[operand], reduced, over_batch):
+    found = _in_a_tile(fusion, operand)
+    if found is not None and _join_reduction(fusion, found[0], op, found[1], reduced, over_batch):
         return
-    if group is None:
+    if operand not in fusion.home:
         for candidate in reversed(fusion.groups[fusion.level[operand] + 1 :]):
             axes = _row_map(candidate, operand)
             is_alike = candidate.kind is KernelKind.REGION and len(candidate.domain) == len(extents(operand))
@@ -223,6 +223,23 @@ def _reduce(fusion: Fusion, op: Op) -> None:
     fusion.groups.append(fresh)
     if not _join_reduction(fusion, fresh, op, _own_axes(operand), reduced, over_batch):
         raise AssertionError(f"no tile holds a `{op.primitive}` of {operand.type}, which `stages` should have cut")
+
+
+def _in_a_tile(fusion: Fusion, value: Value) -> tuple[Group, AxisMap] | None:
+    """The group whose tiles hold a value, and its axes there: of what only has more or fewer axes of size 1 than what
+    they hold, too."""
+    group = fusion.home.get(value)
+    if group is not None:
+        return group, group.axes[value]
+    op = fusion.producers.get(value)
+    held = op.args[0] if op is not None and op.primitive == "reshape" else None
+    group = fusion.home.get(held) if held is not None else None
+    if held is None or group is None:
+        return None
+    places = [place for place, size in zip(group.axes[held], extents(held), strict=True) if size != 1]
+    if [size for size in extents(held) if size != 1] != [size for size in extents(value) if size != 1]:
+        return None
+    return group, tuple(None if size == 1 else places.pop(0) for size in extents(value))
 
 
 def _order(fusion: Fusion, op: Op) -> None:

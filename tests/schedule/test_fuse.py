@@ -64,6 +64,17 @@ def test_taking_an_axis_of_size_one_away_stays_in_the_tile() -> None:
     assert "reshape" not in [op.primitive for op in step.kernels[0].ops]
 
 
+@pytest.mark.parametrize("shape", [(1,), (1, 3, 1), (3, 1)])
+def test_a_fold_of_what_has_other_axes_of_size_one_joins_its_tile(shape: tuple[int, ...]) -> None:
+    made = Build()
+    b = made.b
+    h = a_layer(made, 3)
+    held = h if 3 in shape else b.sum(h, (0,))
+    made.give(held)
+    made.give(b.sum(b.reshape(held, shape), batch=True))
+    assert kinds(compare(made.program())) == [PRODUCT, FINISH]
+
+
 def test_a_row_wider_than_a_tile_is_reduced_by_a_kernel_of_its_own() -> None:
     made = Build()
     h = a_layer(made, 300)
