@@ -14,7 +14,7 @@ from nnc.schedule.kernel import Buffer, Write
 from nnc.schedule.region import TYPES
 from nnc.schedule.tiles import power
 
-NAMES = ("n", "tile", "tiles", "size", "mean", "squares", "row", "more", "share", "step", "best", "place", "found")
+NAMES = ("n", "tile", "tiles", "size", "mean", "squares", "row", "more", "share", "apart", "best", "place", "found")
 WIDEST = 1024  # columns of partials that one program folds
 
 
@@ -54,9 +54,9 @@ def fold_moments(printer: TilePrinter, partials: Buffer, fold: str, writes: list
             f"    row = {printer.pointer(partials)} + tile * {partials.shape[1]}",
             f"    more = tl.load(row{_shift(count)})",
             "    share = more / (size + more)",
-            f"    step = tl.load(row{_shift(means)} + n{mask}{other}) - mean",
-            "    mean += step * share",
-            f"    squares += tl.load(row{_shift(squares)} + n{mask}{other}) + step * step * share * size",
+            f"    apart = tl.load(row{_shift(means)} + n{mask}{other}) - mean",
+            "    mean += apart * share",
+            f"    squares += tl.load(row{_shift(squares)} + n{mask}{other}) + apart * apart * share * size",
             "    size += more",
             f"tl.store({printer.pointer(write.buffer)} + n, squares / size{mask})",
         ]
