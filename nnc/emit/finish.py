@@ -65,7 +65,7 @@ def runs(writes: list[Write]) -> list[Run]:
 
 def finish_text(kernel: Kernel, advances: bool, training: bool, unread: frozenset[Buffer] = frozenset()) -> KernelText:
     """advances: the step's last finish, which moves on to the next batch. unread: buffers that no kernel reads."""
-    printer = TilePrinter({})
+    printer = TilePrinter()
     printer.names.reserve(*NAMES)
     groups: dict[tuple[str, str], list[Write]] = {}
     for write in kernel.writes:

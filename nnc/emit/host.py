@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from nnc.base.names import Names
-from nnc.emit.expression import ATOM, fill, number, precedence
+from nnc.emit.expression import fill
+from nnc.emit.host_views import atom, literal, view
 from nnc.tensor.ir import Function, Op, Value
 from nnc.tensor.primitives import TABLE, Kind
 from nnc.tensor.primitives.views import integers
@@ -62,17 +63,6 @@ class Piece:
         except ValueError:
             return False
         return True
-
-
-def literal(value: object) -> str:
-    if isinstance(value, str):
-        return f'"{value}"'
-    return number(value) if isinstance(value, bool | int | float) else repr(value)
-
-
-def _atom(text: str) -> str:
-    """An expression that a method can be called of."""
-    return text if precedence(text) >= ATOM else f"({text})"
 
 
 @dataclass(slots=True)
@@ -175,7 +165,7 @@ class Host:
     def _lifted(piece: Piece, rank: int) -> str:
         """A batched piece with axes of size 1 behind the samples, up to `rank`."""
         missing = rank - len(piece.shape)
-        return f"{_atom(piece.text)}[:{', None' * missing}]" if piece.batched and missing else piece.text
+        return f"{atom(piece.text)}[:{', None' * missing}]" if piece.batched and missing else piece.text
 
     # --------------------------------------------------------------------------------------------------- operations
 
@@ -193,7 +183,7 @@ class Host:
             case Kind.VIEW if op.primitive == "broadcast":
                 return self._double(op.args[0])
             case Kind.VIEW:
-                text = self._view(op, [self._whole(arg).text for arg in op.args])
+                text = view(op, [self._whole(arg).text for arg in op.args])
             case _:
                 named = {"axis": "-1", **{name: literal(value) for name, value in op.attributes}}
                 text = fill(TABLE[op.primitive].torch, *(self._whole(arg).text for arg in op.args), **named)
@@ -231,7 +221,7 @@ class Host:
             return Piece(literal({"double": float, "bool": bool, "long": int}[method](float(piece.text))))
         if piece.raw and not op.args[0].type.is_float and type.is_float:
             return piece if self._feeds_sums(op.result) else Piece(f"{piece.text}.double()", piece.shape, piece.batched)
-        return Piece(f"{_atom(self._double(op.args[0]).text)}.{method}()", piece.shape, piece.batched)
+        return Piece(f"{atom(self._double(op.args[0]).text)}.{method}()", piece.shape, piece.batched)
 
     def _feeds_sums(self, value: Value) -> bool:
         """Whether only sums read it, which convert as they add and need no copy of the data."""
@@ -252,7 +242,7 @@ class Host:
             options.append("dtype=torch.float64")
         method = name or _REDUCTIONS.get(op.primitive, op.primitive)
         single = method in ("prod", *_POSITIONS)
-        text = _atom(piece.text)
+        text = atom(piece.text)
         for group in [[axis] for axis in reversed(axes)] if single else [axes]:
             place = str(group[0]) if len(group) == 1 else f"({', '.join(map(str, group))})"
             text += f".{method}({', '.join([place, *options])})"
@@ -284,54 +274,13 @@ class Host:
             return (self.samples,)
         return tuple(f"{a} * {b}" for n in (count, float(count)) for a, b in ((self.samples, n), (n, self.samples)))
 
-    def _view(self, op: Op, args: list[str]) -> str:
-        type = op.result.type
-        shift = int(type.batched)
-        whole = (-1, *type.shape) if type.batched else type.shape
-        text = _atom(args[0])
-        match op.primitive:
-            case "reshape":
-                return f"{text}.reshape({', '.join(map(str, whole)) or '()'})"
-            case "transpose":
-                order = integers(op, "permutation")
-                if not shift and order == (1, 0):
-                    return f"{text}.T"
-                moved = [*([0] if shift else []), *(axis + shift for axis in order)]
-                return f"{text}.permute({', '.join(map(str, moved))})"
-            case "slice":
-                ranges = zip(*(integers(op, name) for name in ("starts", "stops", "steps")), strict=True)
-                sizes = op.args[0].type.shape
-                texts = [_range(a, b, step, size) for (a, b, step), size in zip(ranges, sizes, strict=True)]
-                return f"{text}[{', '.join([*([':'] if shift else []), *texts])}]"
-            case "concat":
-                axis = op["axis"]
-                assert isinstance(axis, int)
-                return f"torch.cat(({', '.join(args)},), {axis + shift})"
-            case "reverse":
-                return f"{text}.flip({', '.join(str(axis + shift) for axis in integers(op, 'axes'))})"
-            case "pad":
-                return self._pad(op, args[0])
-        raise AssertionError(f"{op.primitive} is no view")
-
-    @staticmethod
-    def _pad(op: Op, text: str) -> str:
-        pairs = list(zip(integers(op, "low"), integers(op, "high"), strict=True))
-        counts = ", ".join(str(count) for pair in reversed(pairs) for count in pair)
-        return f"torch.nn.functional.pad({text}, ({counts}), value={literal(op['value'])})"
-
-
-def _range(start: int, stop: int, step: int, size: int) -> str:
-    """`1:`, `:9`, `2:9:3` of an axis of `size`."""
-    text = f"{start or ''}:{stop if stop < size else ''}"
-    return f"{text}:{step}" if step > 1 else text
-
 
 def _bound(op: Op, pieces: list[Piece]) -> Piece | None:
     """`x.clamp(min=0.0)`, where one operand of maximum or minimum is a number."""
     side = {"maximum": "min", "minimum": "max"}.get(op.primitive)
     for x, limit in (pieces, pieces[::-1]) if side is not None else ():
         if limit.is_number and not x.is_number:
-            return Piece(f"{_atom(x.text)}.clamp({side}={limit.text})", x.shape, x.batched)
+            return Piece(f"{atom(x.text)}.clamp({side}={limit.text})", x.shape, x.batched)
     return None
 
 

@@ -124,7 +124,7 @@ def _depth_bound(printer: TilePrinter, depth: Variable) -> str:
 def _printer(kernel: Kernel, region: Region, style: Style) -> TilePrinter:
     axes = {v: size for v, size in region.shapes.items() if v is not region.variables.get("shared")}
     sizes = {v: ROWS if v.extent is None and v.name == "rows" else str(size) for v, size in axes.items()}
-    printer = TilePrinter(sizes, style.half)
+    printer = TilePrinter(sizes=sizes, half=style.half)
     printer.names.reserve(*(v.name for v in region.shapes))
     folded = [write.partials for write in kernel.writes if write.partials is not None]
     results = [write.buffer for write in kernel.writes if write.partials is None]

@@ -6,18 +6,16 @@ read once is written where it is read, if the line stays short; a load, and what
 
 from __future__ import annotations
 
-import builtins
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from nnc.base.names import Names
-from nnc.emit import draws, helpers
+from nnc.emit import draws
 from nnc.emit.expression import fill, number
+from nnc.emit.pointers import Pointers
 from nnc.emit.reach import operands
 from nnc.emit.writer import call
 from nnc.schedule.index import Index, Looked, Quotient, Remainder, Variable
-from nnc.schedule.kernel import Buffer, Space
 from nnc.schedule.region import (
     TYPES,
     Accumulator,
@@ -36,27 +34,16 @@ from nnc.schedule.region import (
 )
 
 LONG = 92  # characters of an expression beyond which its operands get names
-RESERVED = (
-    *dir(builtins),
-    *helpers.names(),
-    "tl",
-    "triton",
-    "torch",
-    *("acc", "a", "b", "start", "float", "range", "m", "n", "k", "z", "rows", "v"),
-)
 _CONTROL = {"step": "control", "cursor": "control + 1", "count": "control + 2"}
 
 
 @dataclass(slots=True)
-class TilePrinter:
+class TilePrinter(Pointers):
     """The text of one kernel. `sizes`: each tile variable's size as text; others are scalars of the program."""
 
-    sizes: dict[Variable, str]
+    sizes: dict[Variable, str] = field(default_factory=dict)
     half: str | None = None  # what operands of products are rounded to: "tl.bfloat16"
     step_ahead: bool = False  # the kernel runs after `finish` has moved on to the next step
-    names: Names = field(default_factory=lambda: Names(RESERVED))
-    parameters: dict[str, str] = field(default_factory=dict)  # name in the kernel -> text of the argument
-    pointers: dict[tuple[str, Space], str] = field(default_factory=dict)
     texts: dict[object, str] = field(default_factory=dict)
     uses: Counter[Node] = field(default_factory=Counter)
     lines: list[str] = field(default_factory=list)
@@ -76,38 +63,6 @@ class TilePrinter:
             inner = list(operands(node))
             self.uses.update(inner)
             stack += inner
-
-    # ---------------------------------------------------------------------------------------------------- pointers
-
-    def pointer(self, buffer: Buffer) -> str:
-        """The kernel's parameter for a buffer: short where that is clear."""
-        key = (buffer.name, buffer.space)
-        if key not in self.pointers:
-            short = buffer.path.rsplit(".", 1)[-1] if buffer.space in (Space.PARAMETER, Space.STATE) else buffer.name
-            if buffer.space is Space.GRADIENT and buffer.path:
-                short = "d" + buffer.path.rsplit(".", 1)[-1]
-            if buffer.space is Space.SLOT:
-                short = f"{buffer.slot}_{buffer.path.rsplit('.', 1)[-1]}"
-            name = self.names.fresh(short if short not in self.names else buffer.name)
-            self.pointers[key] = name
-        name = self.pointers[key]
-        self.parameters[name] = f"v.{buffer.name}"
-        return name
-
-    def expect(self, buffers: Iterable[Buffer]) -> None:
-        """Keeps names for the pointers of these buffers, and their order among the kernel's parameters."""
-        for buffer in buffers:
-            self.pointer(buffer)
-        self.parameters.clear()
-
-    def signature(self) -> tuple[list[str], list[str]]:
-        """The parameters that were used and what is passed for them: operands, the step's own numbers, results."""
-        order = list(self.pointers.values())
-        names = sorted(self.parameters, key=order.index)
-        return names, [self.parameters[name] for name in names]
-
-    def control(self) -> str:
-        return self.pointer(Buffer("control", "i64", (8,), Space.CONTROL))
 
     # --------------------------------------------------------------------------------------------------- variables
 

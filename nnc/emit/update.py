@@ -40,7 +40,7 @@ def update_text(kernel: Kernel, after_finish: bool) -> KernelText:
     first, end = range_of(buffers[arg] for arg in op.args[:count])
     size = end - first
     i = Variable("i", end, size % BLOCK != 0)
-    printer = TilePrinter({i: str(BLOCK)}, step_ahead=after_finish)
+    printer = TilePrinter(sizes={i: str(BLOCK)}, step_ahead=after_finish)
     printer.names.reserve("i", "inside")
     printer.texts["inside", i] = "inside"
     groups = len(op.body.parameters) - shared
