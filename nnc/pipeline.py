@@ -157,7 +157,8 @@ def load(path: str | Path, *, model: str | None = None, train: str | None = None
         Digits = nnc.load("digits.nn")
 
     model, train: which of the file's models and train blocks, where there are several.
-    settings:     values for the model's configuration; a string is read as a literal where it is one.
+    settings:     values for the model's configuration; a string is an expression of the file, or stands for itself
+                  where a string is wanted.
 
     Raises ProgramError.
     """

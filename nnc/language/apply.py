@@ -7,15 +7,21 @@ Applying opens a frame, unifies the signature and runs the body.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from nnc.base.source import Span
 from nnc.language import builtin_calls
 from nnc.language.body import apply_body
-from nnc.language.calls import Given, check_kind, match, missing, names_of, unknown_argument
-from nnc.language.constants import write
+from nnc.language.calls import (
+    Given,
+    match,
+    missing,
+    names_of,
+    unknown_argument,
+)
+from nnc.language.configuration import begun, configure, configured
 from nnc.language.context import Elaboration
 from nnc.language.layers import parameter_names
-from nnc.language.naming import Place
 from nnc.language.scope import Frame
 from nnc.language.values import (
     Anything,
@@ -35,28 +41,63 @@ from nnc.language.values import (
 from nnc.syntax import tree
 
 
-def call(ctx: Elaboration, node: tree.Call, frame: Frame, hint: str, piped: Given | None = None) -> Anything:
+@dataclass(slots=True, eq=False)
+class Piped:
+    """What is piped into a call, and whether the call took it."""
+
+    value: Anything
+    span: Span
+    is_taken: bool = False
+
+    def given(self) -> Given:
+        self.is_taken = True
+        return Given(None, self.value, self.span)
+
+
+def call(ctx: Elaboration, node: tree.Call, frame: Frame, hint: str, piped: Piped | None = None) -> Anything:
     """`function(arguments)`. A piped value stands in for a first tensor that the call lacks. Raises Poisoned."""
     try:
         target: Anything = ctx.evaluate(node.function, frame)
     except Poisoned:
         target = Poison()
+    key = begun(ctx, target, node.span, frame) if isinstance(target, Defined) else ()
     given = _arguments(ctx, node, frame, isinstance(target, Poison))
     if isinstance(target, Builtin | BoundBuiltin):
-        return builtin_calls.call(ctx, target, given, node.span, frame, hint, piped)
+        return builtin_calls.call(ctx, target, given, node.span, frame, hint, None if piped is None else piped.given())
     if isinstance(target, Defined):
-        return _call_defined(ctx, target, given, node, frame, hint, piped)
+        return _call_defined(ctx, target, given, node, frame, hint, piped, key)
     if not is_applicable(target):
         raise ctx.fail("E0407", f"{describe(target)} cannot be called", node.function.span)
+    if piped is not None:
+        given = _with_piped(target, given, piped)
     positional = [argument.value for argument in given if argument.name is None]
     named = {argument.name.text: argument.value for argument in given if argument.name is not None}
-    if piped is not None and not holds_tensor(tuple(positional)):
-        positional = [piped.value, *positional]
-    elif piped is not None and isinstance(target, Configured):
-        wanted = [param for param in target.defined.definition.signature.tensors if param.default is None]
-        if len(positional) < len(wanted):
-            positional = [piped.value, *positional]
     return ctx.apply(target, positional, named, node.span, frame, hint)
+
+
+def _with_piped(target: Anything, given: Sequence[Given], piped: Piped) -> list[Given]:
+    """The arguments of an application, with what is piped in front if an input is lacking."""
+    inputs = _inputs(target)
+    taken = sum(argument.name is None or argument.name.text in inputs for argument in given)
+    if taken >= len(inputs):
+        return list(given)
+    first = piped.given()
+    return [*(Given(None, value, first.span) for value in _spread(target, first.value)), *given]
+
+
+def _inputs(target: Anything) -> tuple[str, ...]:
+    """The names of the tensors that something is applied to; of a row of layers, those of the first."""
+    match target:
+        case Defined(definition=definition):
+            return names_of(definition.signature.tensors)
+        case Configured(defined=defined):
+            return names_of(defined.definition.signature.tensors)
+        case Fixed(target=inner) | Stages(stages=(inner, *_)):
+            return _inputs(inner)
+        case Builtin(tensors=tensors) | BoundBuiltin(builtin=Builtin(tensors=tensors)):
+            return tensors
+        case _:
+            return ("x",)
 
 
 def _arguments(ctx: Elaboration, node: tree.Call, frame: Frame, poisoned: bool) -> list[Given]:
@@ -75,8 +116,15 @@ def _arguments(ctx: Elaboration, node: tree.Call, frame: Frame, poisoned: bool) 
 def pipe(ctx: Elaboration, value: Anything, stage: tree.Expression, frame: Frame, hint: str) -> Anything:
     """`value |> stage`. Raises Poisoned."""
     if isinstance(stage, tree.Call):
-        made = call(ctx, stage, frame, hint, Given(None, value, stage.span))
-        return made if not is_applicable(made) else _feed(ctx, made, value, stage, frame, hint)
+        piped = Piped(value, stage.span)
+        made = call(ctx, stage, frame, hint, piped)
+        if piped.is_taken and not is_applicable(made):
+            return made
+        if not is_applicable(made):
+            raise ctx.fail(
+                "E0410", "this is applied already, and one more value is piped into it", stage.span, describe(made)
+            )
+        return _feed(ctx, made, value, stage, frame, hint)
     return _feed(ctx, ctx.evaluate(stage, frame), value, stage, frame, hint)
 
 
@@ -121,11 +169,18 @@ def _is_step(signature: tree.Signature, given: Sequence[Given]) -> bool:
 
 
 def _call_defined(
-    ctx: Elaboration, target: Defined, given: list[Given], node: tree.Call, frame: Frame, hint: str, piped: Given | None
+    ctx: Elaboration,
+    target: Defined,
+    given: list[Given],
+    node: tree.Call,
+    frame: Frame,
+    hint: str,
+    piped: Piped | None,
+    key: tuple[object, ...],
 ) -> Anything:
     signature = target.definition.signature
     if target.kind == "optimizer" and ctx.updating is not None and _is_step(signature, given):
-        inner = configured(ctx, target, (), node.span, frame)
+        inner = configured(ctx, target, (), node.span, frame, key)
         positional_only = [argument.value for argument in given if argument.name is None]
         by_names = {argument.name.text: argument.value for argument in given if argument.name is not None}
         return ctx.update(inner, positional_only, by_names, node.span, frame)
@@ -138,10 +193,10 @@ def _call_defined(
         or any(holds_tensor(argument.value) for argument in given)
     )
     if not is_applied:
-        return configured(ctx, target, given, node.span, frame)
+        return configured(ctx, target, given, node.span, frame, key)
+    if piped is not None:
+        given = _with_piped(target, given, piped)
     positional = [argument for argument in given if argument.name is None]
-    if piped is not None and len(positional) < len(tensor_names):
-        positional = [piped, *positional]
     by_name = [argument for argument in given if argument.name is not None]
     own = tuple(name for name in parameter_names(target) if name not in names_of(signature.configuration))
     known = (*tensor_names, *names_of(signature.configuration), *own)
@@ -158,61 +213,9 @@ def _call_defined(
         node.span,
         "inputs",
     )
-    layer = configured(ctx, target, configuration, node.span, frame)
+    layer = configured(ctx, target, configuration, node.span, frame, key)
     values = {name: argument.value for name, argument in tensors.items()}
     return ctx.apply(layer, (), values | puts, node.span, frame, hint)
-
-
-# Configuration ------------------------------------------------------------------------------------------------------
-
-
-def configured(ctx: Elaboration, target: Defined, given: Sequence[Given], span: Span, frame: Frame) -> Configured:
-    """The definition with its configuration: a layer or function that waits for its tensors. Raises Poisoned."""
-    signature = target.definition.signature
-    found = match(ctx, target, signature.configuration, given, span, "arguments")
-    for param in signature.configuration:
-        argument = found.get(param.name.text)
-        if argument is not None:
-            check_kind(ctx, target, param, argument)
-        elif param.default is None:
-            raise missing(ctx, target, param, span, "argument")
-    if target.makes_layer and frame.block.body == "fn" and not frame.home.is_library:
-        raise ctx.fail(
-            "E0411",
-            f"a `fn` makes no layers, and this makes `{target.name}`",
-            span,
-            help="define a `layer`, or pass the layer in as an argument",
-        )
-    written = ", ".join(
-        (f"{argument.name.text} = " if argument.name is not None else "") + _text(argument) for argument in given
-    )
-    values = {name: argument.value for name, argument in found.items()}
-    return Configured(target, values, written, span, frame.place, frame.place.key(span))
-
-
-def _text(argument: Given) -> str:
-    text = " ".join(argument.span.text.split())
-    return text if len(text) <= 60 else write(argument.value)
-
-
-def configure(ctx: Elaboration, layer: Configured) -> dict[str, Anything]:
-    """The whole configuration of a layer, with defaults. A default is evaluated where the definition stands, anew."""
-    definition = layer.defined.definition
-    frame = Frame(layer.defined.home, layer.defined.kind, layer.place)
-    whole: dict[str, Anything] = {}
-    for param in definition.signature.configuration:
-        name = param.name.text
-        if name in layer.configuration:
-            whole[name] = layer.configuration[name]
-        else:
-            assert param.default is not None, "checked when it was configured"
-            frame.place = Place((*layer.path, name)) if layer.path is not None else layer.place
-            made = ctx.evaluate(param.default, frame, name)
-            if isinstance(made, Configured) and made.place is frame.place and layer.path is not None:
-                made.path = frame.place.path
-            whole[name] = made
-        frame.bind(name, whole[name], param.name.span)
-    return whole
 
 
 # Application --------------------------------------------------------------------------------------------------------
@@ -237,6 +240,11 @@ def apply(
             return ctx.apply(match_target.target, tensors, named, span, frame, hint)
         finally:
             ctx.is_fixed = before
+    if isinstance(match_target, Stages) and named:
+        name = next(iter(named))
+        raise ctx.fail(
+            "E0401", f"a row of layers has no argument `{name}`", span, help="apply the layer itself that has it"
+        )
     if isinstance(match_target, Stages):
         return _in_a_row(ctx, match_target, tensors, span, frame, hint)
     if isinstance(match_target, Defined):

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from nnc.language.apply import configure
 from nnc.language.builtins import BUILTINS
+from nnc.language.configuration import configure
 from nnc.language.context import Elaboration
 from nnc.language.files import FileScope
 from nnc.language.layers import parameter_names
@@ -38,8 +38,9 @@ def attribute(
     name = node.name.text
     match value:
         case ModuleValue(home=home):
-            item = home.items.get(name)
-            if item is not None:
+            if name in home.lost:
+                raise Poisoned
+            if name in home.items:
                 found = in_file(ctx, home, name)
                 if isinstance(found, Poison):
                     raise Poisoned

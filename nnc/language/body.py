@@ -151,8 +151,8 @@ def _accepted(ctx: Elaboration, layer: Configured, param: tree.Param, value: Any
             span,
             help="make a list of it, (x,), or of several, (x, y)",
         )
-    if kind == "list" and isinstance(value, tuple):
-        return value
+    if kind == "list" and isinstance(value, tuple | Results):
+        return value.values if isinstance(value, Results) else value
     if kind in ELEMENTS and is_literal(value):
         return number(ctx, value, ELEMENTS[kind], span)
     if kind in ELEMENTS and (is_number(value) or isinstance(value, bool)) and _takes_scalar(param.type):

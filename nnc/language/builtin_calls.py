@@ -10,7 +10,17 @@ from nnc.language.calls import Given
 from nnc.language.context import Elaboration
 from nnc.language.scope import Frame
 from nnc.language.suggest import nearest
-from nnc.language.values import REQUIRED, Anything, BoundBuiltin, Builtin, Tensor, describe, holds_tensor, is_applicable
+from nnc.language.values import (
+    REQUIRED,
+    Anything,
+    BoundBuiltin,
+    Builtin,
+    Results,
+    Tensor,
+    describe,
+    holds_tensor,
+    is_applicable,
+)
 
 
 def call(
@@ -31,6 +41,7 @@ def call(
     order = [*tensors, *([] if takes_more else options)]
     values: dict[str, Anything] = dict(bound)
     more: list[Anything] = []
+    placed: set[str] = set()
     for place, argument in enumerate(given):
         if argument.name is not None:
             name = argument.name.text
@@ -48,7 +59,10 @@ def call(
                 argument.span,
                 f"{describe(argument.value)} is one too many",
             )
-        values[name] = argument.value
+        if name in placed:
+            raise ctx.fail("E0406", f"`{name}` of `{builtin.name}` is given twice", argument.span)
+        placed.add(name)
+        values[name] = argument.value.values if isinstance(argument.value, Results) else argument.value
     if builtin.tensors and not any(name in values for name in tensors):
         return BoundBuiltin(builtin, values)
     _check_complete(ctx, builtin, values, tensors, span)
@@ -68,8 +82,9 @@ def _fed(builtin: Builtin, given: list[Given], piped: Given | None) -> list[Give
     """The arguments with the piped value first; a piped list feeds several tensors."""
     if piped is None or (given and given[0].name is None and is_applicable(given[0].value)):
         return given  # `x |> copy(layer)`: what the call makes is fed
-    if isinstance(piped.value, tuple) and builtin.least > 1:
-        return [*(Given(None, item, piped.span) for item in piped.value), *given]
+    items = piped.value.values if isinstance(piped.value, Results) else piped.value
+    if isinstance(items, tuple) and builtin.least > 1:
+        return [*(Given(None, item, piped.span) for item in items), *given]
     return [piped, *given]
 
 

@@ -12,6 +12,7 @@ from nnc.base.diagnostic import Label
 from nnc.base.source import Span
 from nnc.language import library
 from nnc.language.context import Elaboration
+from nnc.language.scope import Frame
 from nnc.language.suggest import nearest
 from nnc.language.values import Anything, Defined, Poisoned, Tensor, describe, is_applicable, is_number
 from nnc.syntax import tree
@@ -27,6 +28,9 @@ _KINDS = {
     "rate": "a number",
     "choice": "a string",
 }
+
+
+TEXTS = ("string", "choice")  # kinds whose values are strings
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +100,17 @@ def unknown_argument(ctx: Elaboration, defined: Defined, argument: Given, known:
     )
 
 
+def refuse_in_function(ctx: Elaboration, defined: Defined, span: Span, frame: Frame) -> None:
+    """Raises Poisoned where a layer would be made in a user's `fn`."""
+    if defined.makes_layer and frame.block.body == "fn" and not frame.home.is_library:
+        raise ctx.fail(
+            "E0411",
+            f"a `fn` makes no layers, and this makes `{defined.name}`",
+            span,
+            help="define a `layer`, or pass the layer in as an argument",
+        )
+
+
 def missing(ctx: Elaboration, defined: Defined, param: tree.Param, span: Span, what: str) -> Poisoned:
     """Reports a parameter without a default that was not given."""
     typed = f" ({' '.join(param.type.span.text.split())})" if param.type is not None else ""
@@ -110,7 +125,7 @@ def missing(ctx: Elaboration, defined: Defined, param: tree.Param, span: Span, w
 
 def check_kind(ctx: Elaboration, defined: Defined, param: tree.Param, argument: Given) -> None:
     """Checks a configuration value against the declared kind, or against what its default is. Raises Poisoned."""
-    wanted = _wanted(param)
+    wanted = wanted_kind(param)
     if wanted is None or _is_kind(wanted, argument.value):
         return
     if argument.value is None and isinstance(param.default, tree.NoneLiteral):
@@ -139,7 +154,7 @@ def without_quotes(text: str) -> str:
     return f"write it without quotes: {nearest(text, library.names()) or text}"
 
 
-def _wanted(param: tree.Param) -> str | None:
+def wanted_kind(param: tree.Param) -> str | None:
     """The kind of value that a parameter takes, as declared or as its default tells."""
     if param.type is not None:
         name = param.type.name.text

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from nnc.base.diagnostic import Reporter
 from nnc.base.source import Span
 from nnc.language.files import FileScope
+from nnc.language.overriding import overridden
 from nnc.language.suggest import nearest
 from nnc.language.values import Anything
 from nnc.syntax import tree
@@ -18,12 +19,12 @@ from nnc.syntax import tree
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A model, one of its trainings or None, and values for its configuration. `variant` is the name of what is meant
-    where that is not what is taken unless told."""
+    """A model, one of its trainings or None, and what of its configuration was given from outside, as the file declares
+    it. `variant` is the name of what is meant where that is not what is taken unless told."""
 
     model: tree.Definition
     train: tree.Train | None
-    settings: Mapping[str, Anything]
+    given: tuple[tree.Param, ...]
     variant: str | None
 
 
@@ -67,10 +68,11 @@ def choose(
     if chosen is None and train is None:
         chosen = next((each for each in trains if each.model.text == name), None)
     definition = models[name]
-    found = _configuration(reporter, definition, settings)
+    whole = overridden(home, reporter, definition, settings)
     is_first = (chosen or definition) is [*trains, *models.values()][0]
     variant = None if is_first else name if chosen is None else training_name(chosen)
-    return None if found is None else Choice(definition, chosen, found, variant)
+    given = tuple(param for param in definition.signature.configuration if param.name.text in settings)
+    return None if whole is None else Choice(whole, chosen, given, variant)
 
 
 def models_exist(home: FileScope, reporter: Reporter, models: Mapping[str, tree.Definition]) -> bool:
@@ -120,49 +122,3 @@ def _no_model(reporter: Reporter, name: str | None, known: Sequence[str], start:
         title = "there is no model in this file"
         help = "define one: model Name(x: float[64]) -> y: float[10] { ... }"
     reporter.error("E0415", title, start, help=help)
-
-
-def _configuration(
-    reporter: Reporter, definition: tree.Definition, settings: Mapping[str, Anything]
-) -> dict[str, Anything] | None:
-    params = {param.name.text: param for param in definition.signature.configuration}
-    good = True
-    found: dict[str, Anything] = {}
-    for name, value in settings.items():
-        if name not in params:
-            near = nearest(name, params)
-            listed = "it has " + ", ".join(f"`{each}`" for each in params) if params else "it has none"
-            reporter.error(
-                "E0401",
-                f"`{definition.name.text}` has no configuration `{name}`",
-                definition.name.span,
-                help=f"did you mean `{near}`?" if near else listed,
-            )
-            good = False
-        else:
-            found[name] = _literal(value)
-    for name, param in params.items():
-        if param.default is None and name not in found:
-            reporter.error(
-                "E0402",
-                f"the model `{definition.name.text}` needs a value for `{name}`",
-                param.span,
-                help=f"give it a default, or build with --set {name}=...",
-            )
-            good = False
-    return found if good else None
-
-
-def _literal(value: Anything) -> Anything:
-    """A setting from the shell as the literal that it looks like."""
-    if not isinstance(value, str):
-        return value
-    words: dict[str, Anything] = {"true": True, "false": False, "none": None}
-    if value in words:
-        return words[value]
-    for read in (int, float):
-        try:
-            return read(value)
-        except ValueError:
-            continue
-    return value

@@ -15,7 +15,7 @@ from nnc.language.context import Elaboration
 from nnc.language.lists import unpack
 from nnc.language.operators import number, origin
 from nnc.language.scope import Frame
-from nnc.language.values import Anything, Poisoned, Tensor, describe, is_number
+from nnc.language.values import Anything, Poisoned, Results, Tensor, describe, is_number
 from nnc.syntax import tree
 from nnc.tensor.ir import Value
 from nnc.tensor.lift import lift
@@ -39,6 +39,8 @@ def _clause(
     clause = node.clauses[depth]
     if isinstance(items, Tensor):
         raise _apart(ctx, clause.iterable.span)
+    if isinstance(items, Results):
+        items = items.values
     if not isinstance(items, tuple):
         raise ctx.fail("E0210", f"a list is wanted, and this is {describe(items)}", clause.iterable.span)
     for item in items:

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from nnc.language.values import Anything, Builtin, Tensor, describe, is_number
+from nnc.language.values import Anything, Builtin, Defined, Tensor, describe, is_number
 
 LARGEST = 2**63
 LONGEST = 100_000
@@ -32,12 +32,18 @@ def _power(a: Any, b: Any) -> Any:
     return result
 
 
+def _floored(a: Any, b: Any) -> Any:
+    """`//` gives an integer, of fractions too."""
+    found = a // b
+    return int(found) if math.isfinite(found) else found
+
+
 _ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
     "+": lambda a, b: a + b,
     "-": lambda a, b: a - b,
     "*": lambda a, b: a * b,
     "/": lambda a, b: a / b,
-    "//": lambda a, b: a // b,
+    "//": _floored,
     "%": lambda a, b: a % b,
     "^": _power,
 }
@@ -77,9 +83,12 @@ def arithmetic(operator: str, left: Anything, right: Anything) -> Anything:
 
 
 def equal(left: Anything, right: Anything) -> bool:
-    """Whether two compile-time values are the same; a tensor or a layer is only itself."""
+    """Whether two compile-time values are the same; a tensor or a layer is only itself, a definition's name is that
+    of the same definition."""
     if left is right:
         return True
+    if isinstance(left, Defined) and isinstance(right, Defined):
+        return left.definition is right.definition
     if isinstance(left, tuple) and isinstance(right, tuple):
         return len(left) == len(right) and all(map(equal, left, right))
     if isinstance(left, bool) or isinstance(right, bool):

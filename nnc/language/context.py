@@ -15,6 +15,7 @@ from typing import Literal
 
 from nnc.base.diagnostic import Label, Reporter
 from nnc.base.source import Span
+from nnc.language.files import FileScope
 from nnc.language.naming import Naming, Place
 from nnc.language.scope import Frame
 from nnc.language.updating import Constraint, NeedsShape, Updating
@@ -104,6 +105,7 @@ class Elaboration(ABC):
     updating: Updating | None = None
     in_initializer: bool = False
     weight: Tensor | None = None  # of each sample, in a training
+    constants: dict[tuple[FileScope, str], object] = field(default_factory=dict)  # of files, filled by the evaluator
     slices: list[Tensor] = field(default_factory=list)  # of the comprehensions over tensors under way
     batch_length: int | None = None  # how many samples a batch holds at most, where there is a training
     weighings: list[Weighing] = field(default_factory=list)  # the weights of the loss's terms, where it is a record

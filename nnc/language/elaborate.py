@@ -12,10 +12,10 @@ from contextlib import contextmanager
 
 from nnc.base.diagnostic import Reporter
 from nnc.base.source import Span
-from nnc.language import apply as application
 from nnc.language import doubts, expressions, names
 from nnc.language.body import apply_body
 from nnc.language.choose import Choice, choose, models_exist
+from nnc.language.configuration import configure
 from nnc.language.context import Mode, Registry
 from nnc.language.evaluator import Elaborator
 from nnc.language.files import FileScope, file_scope
@@ -25,6 +25,7 @@ from nnc.language.naming import Place
 from nnc.language.scope import Frame
 from nnc.language.settings import settings_of
 from nnc.language.signature import declared
+from nnc.language.statements import assigned
 from nnc.language.training import Training, batch_length, train_block
 from nnc.language.values import Anything, Configured, Defined, Poison, Poisoned, Results, Tensor, describe
 from nnc.syntax import tree
@@ -47,8 +48,8 @@ def elaborate(
 
     model:    which `model` where the file has several; by default that of the `train` block, or the only one.
     train:    which `train` block, by its name or its model's; by default the first of the model.
-    settings: values for the model's configuration, instead of its defaults. A string is read as a literal where it is
-    one.
+    settings: values for the model's configuration, instead of its defaults. A string is an expression of the file, or
+    stands for itself where a string is wanted.
 
     Errors go to `reporter`; None where there are any.
     """
@@ -89,7 +90,7 @@ def _reviewed(home: FileScope, reporter: Reporter, item: tree.Item) -> None:
     if isinstance(item, tree.Const):
         expressions.in_file(Elaborator(reporter, "predict", Builder("constants"), Registry()), home, item.name.text)
     elif isinstance(item, tree.Definition) and item.kind == "layer" and _has_defaults(item):
-        _Run(home, reporter, Choice(item, None, {}, None), Registry(), "predict").go()
+        _Run(home, reporter, Choice(item, None, (), None), Registry(), "predict").go()
 
 
 def _has_defaults(definition: tree.Definition) -> bool:
@@ -124,7 +125,7 @@ class _Run:
         """Elaborates; what is wrong is reported, and what does not depend on it is tried. Raises Poisoned."""
         layer = Configured(
             Defined(self.choice.model, self.frame.home),
-            dict(self.choice.settings),
+            {},
             "",
             self.choice.model.name.span,
             Place(()),
@@ -141,6 +142,8 @@ class _Run:
         self._model(layer)
         if self.choice.train is not None and self.ctx.weight is not None:
             self.frame.bind(self.choice.model.name.text, layer, self.choice.model.name.span)
+            body = self.choice.model.body
+            self.frame.taken = frozenset(name.text for each in body.statements for name in assigned(each))
             self.training = train_block(self.ctx, self.choice.train, self.frame)
 
     def _parameter(self, role: Role, name: str, type: TensorType, span: Span) -> Tensor:
@@ -168,7 +171,7 @@ class _Run:
         ports.append(Port(name.text, type, spelt, name.span, constant))
 
     def _inputs(self, layer: Configured) -> None:
-        for name, value in application.configure(self.ctx, layer).items():
+        for name, value in configure(self.ctx, layer, self.choice.given).items():
             self.frame.bind(name, value, layer.span)
         poisoned = False
         for param in self.choice.model.signature.tensors:
@@ -213,7 +216,7 @@ class _Run:
             tensors[port.name] = binding.value
         declared_results = definition.signature.results
         try:
-            configuration = application.configure(self.ctx, layer)
+            configuration = configure(self.ctx, layer)
             value = apply_body(self.ctx, layer, configuration, tensors, definition.name.span, (), "")
         except Poisoned:
             self.ctx.failed = True

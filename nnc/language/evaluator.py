@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from nnc.base.source import Span
 from nnc.language import apply as application
 from nnc.language import expressions, layers, optimizer_body, statements
+from nnc.language.configuration import configured
 from nnc.language.context import Elaboration
 from nnc.language.scope import Frame
 from nnc.language.values import Anything, Configured, Defined, Tensor
@@ -36,7 +37,7 @@ class Elaborator(Elaboration):
         return application.apply(self, target, tensors, named, span, frame, hint)
 
     def configured(self, target: Defined, span: Span, frame: Frame) -> Configured:
-        return application.configured(self, target, (), span, frame)
+        return configured(self, target, (), span, frame)
 
     def copied(self, value: Anything, changes: Mapping[str, Anything], span: Span, frame: Frame) -> Anything:
         return layers.copied(self, value, changes, span, frame)

@@ -31,6 +31,7 @@ from nnc.language.values import (
     Tensor,
     Unfolded,
     describe,
+    holds_tensor,
     is_applicable,
 )
 from nnc.syntax import tree
@@ -58,7 +59,7 @@ def evaluate(ctx: Elaboration, node: tree.Expression, frame: Frame, hint: str) -
             taken = node.value if condition(ctx, node.condition, frame) else node.otherwise
             return ctx.evaluate(taken, frame, hint)
         case tree.Times():
-            return repeat(ctx, node.count, node.layer, frame)
+            return _repeat(ctx, ctx.evaluate(node.count, frame), None, node, frame)
         case tree.Chain():
             return _chain(ctx, node, frame, hint)
         case tree.Logical():
@@ -136,19 +137,25 @@ def in_file(ctx: Elaboration, home: FileScope, name: str) -> Anything:
 
 
 def _constant(ctx: Elaboration, home: FileScope, item: tree.Const) -> Anything:
-    """The value of a file's constant, evaluated when it is first named."""
-    name = item.name.text
-    if home.constants.get(name) is _UNDER_WAY:
+    """The value of a file's constant, evaluated when it is first named; one with tensors in it wherever it is named,
+    since a tensor belongs to the function that is being written there."""
+    name, place = item.name.text, (home, item.name.text)
+    if ctx.constants.get(place) is _UNDER_WAY:
         raise ctx.fail("E0302", f"the constant `{name}` needs itself", item.name.span)
-    if name not in home.constants:
-        home.constants[name] = _UNDER_WAY
-        frame = Frame(home, "file", ctx.file_place(name))
-        value: Anything = Poison()
+    if place in ctx.constants:
+        known: Anything = ctx.constants[place]  # type: ignore[assignment]  # filled here only
+        return known
+    ctx.constants[place] = _UNDER_WAY
+    value: Anything = Poison()
+    try:
         with suppress(Poisoned):
-            value = ctx.evaluate(item.value, frame, name)
-        home.constants[name] = value
-    known: Anything = home.constants[name]  # type: ignore[assignment]  # filled here only
-    return known
+            value = ctx.evaluate(item.value, Frame(home, "file", ctx.file_place(name)), name)
+    finally:
+        del ctx.constants[place]
+    entries = tuple(value.entries.values()) if isinstance(value, Record) else (value,)
+    if not holds_tensor(entries):
+        ctx.constants[place] = value
+    return value
 
 
 # Operators ----------------------------------------------------------------------------------------------------------
@@ -198,7 +205,7 @@ def _logical(ctx: Elaboration, node: tree.Logical, frame: Frame, hint: str) -> A
 def _binary(ctx: Elaboration, node: tree.Compare | tree.Binary, frame: Frame, hint: str) -> Anything:
     left, right = evaluate_all(ctx, (node.left, node.right), frame)
     if node.operator == "*" and is_applicable(right) and isinstance(left, int) and not isinstance(left, bool):
-        return repeat(ctx, node.left, node.right, frame)
+        return _repeat(ctx, left, right, tree.Times(node.left, node.right, node.span), frame)
     operand_left, operand_right = (left, node.left.span), (right, node.right.span)
     if node.operator == "@":
         return product(ctx, operand_left, operand_right, node.span, hint)
@@ -219,18 +226,17 @@ def _unary(ctx: Elaboration, node: tree.Unary, frame: Frame, hint: str) -> Anyth
     raise ctx.fail("E0210", f"`{node.operator}` does not take {describe(value)}", node.span)
 
 
-def repeat(ctx: Elaboration, count: tree.Expression, layer: tree.Expression, frame: Frame) -> Stages:
-    """`n * layer`: the layer's expression evaluated anew n times."""
-    times = ctx.evaluate(count, frame)
+def _repeat(ctx: Elaboration, times: Anything, first: Anything, node: tree.Times, frame: Frame) -> Stages:
+    """`n * layer`: the layer's expression evaluated anew n times; `first` is what it gave already, if anything."""
     if isinstance(times, bool) or not isinstance(times, int) or not 0 <= times <= LONGEST:
         raise ctx.fail(
-            "E0211", f"a layer is repeated an integer number of times, and this is {describe(times)}", count.span
+            "E0211", f"a layer is repeated an integer number of times, and this is {describe(times)}", node.count.span
         )
-    stages = []
+    stages: list[Anything] = []
     for _ in range(times):
-        stage = ctx.evaluate(layer, frame)
+        stage = ctx.evaluate(node.layer, frame) if stages or first is None else first
         if not is_applicable(stage):
-            raise ctx.fail("E0407", f"a layer or function is wanted, and this is {describe(stage)}", layer.span)
+            raise ctx.fail("E0407", f"a layer or function is wanted, and this is {describe(stage)}", node.layer.span)
         stages.append(stage)
     return Stages(tuple(stages), is_repeated=True)
 

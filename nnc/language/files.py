@@ -15,10 +15,7 @@ Named = tree.Const | tree.FunctionDef | tree.Definition
 
 @dataclass(slots=True, eq=False)
 class FileScope:
-    """One file: its definitions by name, and the files it imports, by the name it knows them by.
-
-    constants: the values of its constants, as they are first named; filled by the evaluator.
-    """
+    """One file: its definitions by name, and the files it imports, by the name it knows them by."""
 
     module: tree.Module
     source: Source
@@ -27,7 +24,6 @@ class FileScope:
     imports: dict[str, FileScope] = field(default_factory=dict)
     imported: dict[str, tuple[FileScope, str]] = field(default_factory=dict)
     lost: set[str] = field(default_factory=set)  # names that an import failed to bring
-    constants: dict[str, object] = field(default_factory=dict)
 
     def names(self) -> list[str]:
         """All that the file itself binds."""

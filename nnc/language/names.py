@@ -40,6 +40,11 @@ def check(home: FileScope, reporter: Reporter) -> None:
         waiting += [*scope.imports.values(), *(origin for origin, _ in scope.imported.values())]
 
 
+def check_value(home: FileScope, reporter: Reporter, value: tree.Expression, before: Sequence[tree.Param]) -> None:
+    """Reports wrong names of a configuration's value from outside, which may read the configuration `before` it."""
+    _Body(home, reporter, "", {param.name.text: _Local(param.span, "") for param in before}).use(value)
+
+
 def _item(home: FileScope, reporter: Reporter, item: tree.Item) -> None:
     match item:
         case tree.Const():

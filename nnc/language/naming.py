@@ -7,12 +7,20 @@ each of them.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import count
 
 from nnc.base.names import snake_case
 from nnc.base.source import Span
 
 Path = tuple[str, ...]
+
+
+def numbered(name: str) -> Iterator[str]:
+    """The name, then the same numbered from `_2`."""
+    yield name
+    yield from (f"{name}_{number}" for number in count(2))
 
 
 @dataclass(slots=True, eq=False)

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 
 from nnc.base.names import snake_case
 from nnc.base.source import Span
-from nnc.language.apply import configure
 from nnc.language.calls import Given, match, missing
+from nnc.language.configuration import configure
 from nnc.language.context import Elaboration
 from nnc.language.initialize import fans
 from nnc.language.operators import number

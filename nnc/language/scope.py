@@ -35,6 +35,7 @@ class Frame:
     states: the paths of a layer's states, by name.
     folds:   what a metric's states become in this batch, by name.
     dropped: names of optimizer states that are absent; setting them is left out.
+    taken:   names of statements elsewhere, which layers that are made here are not called after.
     """
 
     home: FileScope
@@ -46,6 +47,7 @@ class Frame:
     states: dict[str, str] = field(default_factory=dict)
     folds: dict[str, Fold] = field(default_factory=dict)
     dropped: set[str] = field(default_factory=set)
+    taken: frozenset[str] = frozenset()
 
     def bind(self, name: str, value: Anything, span: Span) -> None:
         """Binds a name in this block; `_` is nobody's."""

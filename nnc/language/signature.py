@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 
 from nnc.base.diagnostic import Label
 from nnc.base.source import Span
-from nnc.language.context import LARGEST_DIMENSION, Elaboration
+from nnc.language.context import Elaboration
+from nnc.language.dimensions import dimension, known_sizes
 from nnc.language.operators import called, origin
 from nnc.language.scope import Frame
 from nnc.language.suggest import nearest
-from nnc.language.values import Anything, Poison, Poisoned, Tensor, describe, is_number, spell
+from nnc.language.values import Poisoned, Tensor, spell
 from nnc.syntax import tree
 from nnc.tensor.types import TensorType
 
@@ -52,7 +53,8 @@ class Unifier:
         """Binds all plain names, then compares the other dimensions. `closing` marks the results of a definition."""
         for slot in slots:
             self._kind(slot, closing)
-        checks = [check for slot in slots for check in self._bind(slot, closing)]
+        single_first = sorted(slots, key=lambda slot: _rests(slot) > 1)
+        checks = [check for slot in single_first for check in self._bind(slot, closing)]
         for slot, axis, expression in checks:
             wanted = dimension(self.ctx, self.frame, expression)
             found = slot.value.type.shape[axis]
@@ -96,7 +98,7 @@ class Unifier:
 
     def _bind(self, slot: Slot, closing: bool) -> list[tuple[Slot, int, tree.Expression]]:
         """Binds the plain names of one type; what is left to compare is given back."""
-        dims, shape = slot.type.dims or (), slot.value.type.shape
+        dims, shape = self._spliced(slot), slot.value.type.shape
         before, rest, after = _parts(dims)
         for dim in dims:
             if isinstance(dim, tree.Ragged):
@@ -117,12 +119,36 @@ class Unifier:
             self.bound_by[dim.text] = slot
         return checks
 
+    def _spliced(self, slot: Slot) -> tuple[tree.Dimension, ...]:
+        """The dimensions of one type; of several `...` those that are known become their sizes, and one may be
+        unknown."""
+        dims = slot.type.dims or ()
+        if _rests(slot) < 2:
+            return dims
+        found: list[tree.Dimension] = []
+        unknown = 0
+        for dim in dims:
+            known = self._axes(dim) if isinstance(dim, tree.Rest) else None
+            found += [dim] if known is None else [tree.Number(size, str(size), dim.span) for size in known]
+            unknown += isinstance(dim, tree.Rest) and known is None
+            if unknown > 1:
+                raise self.ctx.fail(
+                    "E0211",
+                    f"of several `...` in one type one may be unknown, and this is the second: {_written(slot.type)}",
+                    dim.span,
+                    help="name them, and let other inputs or the configuration say what they are: ...S, ...T",
+                )
+        return tuple(found)
+
+    def _axes(self, rest: tree.Rest) -> tuple[int, ...] | None:
+        """The axes that `...` or `...S` stands for, where they are known."""
+        known = self.rest.get(rest.name.text if rest.name is not None else "...")
+        return known_sizes(self.ctx, self.frame, rest) if known is None else known
+
     def _bind_rest(self, slot: Slot, rest: tree.Rest, start: int, stop: int, closing: bool) -> None:
         key = rest.name.text if rest.name is not None else "..."
         axes = slot.value.type.shape[start:stop]
-        known: Anything = self.rest.get(key)
-        if known is None and rest.name is not None and (binding := self.frame.find(key)) is not None:
-            known = binding.value
+        known = self._axes(rest)
         if known is None:
             self.rest[key] = axes
             self.bound_by[key] = slot
@@ -215,8 +241,12 @@ def _rest_help(ctx: Elaboration, value: Tensor, other: Tensor) -> str | None:
     return None
 
 
+def _rests(slot: Slot) -> int:
+    return sum(isinstance(dim, tree.Rest) for dim in slot.type.dims or ())
+
+
 def _parts(dims: tuple[tree.Dimension, ...]) -> tuple[list[tree.Dimension], tree.Rest | None, list[tree.Dimension]]:
-    """What is written before `...`, `...` itself, and what is after it; of two `...` the first counts."""
+    """What is written before `...`, `...` itself, and what is after it."""
     for place, dim in enumerate(dims):
         if isinstance(dim, tree.Rest):
             return list(dims[:place]), dim, list(dims[place + 1 :])
@@ -244,21 +274,6 @@ def _written(node: tree.TypeExpr | tree.Expression) -> str:
     return " ".join(node.span.text.split())
 
 
-def dimension(ctx: Elaboration, frame: Frame, node: tree.Expression) -> int:
-    """The size that a dimension's expression gives. Raises Poisoned where it is no positive integer."""
-    value = ctx.evaluate(node, frame)
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise ctx.fail(
-            "E0211",
-            f"a dimension is a positive integer, and this is {describe(value)}",
-            node.span,
-            help="divide with `//`, which gives an integer" if is_number(value) else None,
-        )
-    if not 1 <= value <= LARGEST_DIMENSION:
-        raise ctx.fail("E0211", f"a dimension is a positive integer below 2^31, and this is {value:,}", node.span)
-    return value
-
-
 def declared(ctx: Elaboration, frame: Frame, written: tree.TypeExpr, batched: bool) -> TensorType:
     """The tensor type that is written, with every dimension known. Raises Poisoned."""
     name = written.name.text
@@ -267,12 +282,10 @@ def declared(ctx: Elaboration, frame: Frame, written: tree.TypeExpr, batched: bo
         if isinstance(dim, tree.Ragged):
             raise ctx.unsupported("ragged axes are", dim.span)
         if isinstance(dim, tree.Rest):
-            known = frame.find(dim.name.text) if dim.name is not None else None
-            if known is not None and isinstance(known.value, Poison):
-                raise Poisoned
-            if known is None or not isinstance(known.value, tuple):
+            known = known_sizes(ctx, frame, dim)
+            if known is None:
                 raise ctx.fail("E0211", "these axes are not known here", dim.span)
-            shape.extend(size for size in known.value if isinstance(size, int))
+            shape.extend(known)
             continue
         shape.append(dimension(ctx, frame, dim))
     if name == INDEX:

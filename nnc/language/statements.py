@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import assert_never
 
 from nnc.language import carry, fold, lists
 from nnc.language.constants import write
 from nnc.language.context import Elaboration
 from nnc.language.initialize import parameter
-from nnc.language.naming import Place
+from nnc.language.naming import Place, numbered
 from nnc.language.operators import origins
 from nnc.language.scope import Frame
 from nnc.language.signature import declared
@@ -21,11 +21,10 @@ def run(ctx: Elaboration, block: tree.Block, frame: Frame, hints: Mapping[str, s
     """Evaluates a block into its frame. `hints` rename results: `y` of a layer is `hidden` where it is applied."""
     outer = frame.place
     poisoned = False
+    bound = {name.text for statement in block.statements for name in assigned(statement)}
     for statement in block.statements:
         names = assigned(statement)
-        frame.place = (
-            Place((*outer.path, "_".join(n.text for n in names if n.text != "_") or "value")) if names else outer
-        )
+        frame.place = Place((*outer.path, _path_name(names, frame.taken, bound))) if names else outer
         try:
             _statement(ctx, statement, frame, hints)
         except Poisoned:
@@ -37,6 +36,14 @@ def run(ctx: Elaboration, block: tree.Block, frame: Frame, hints: Mapping[str, s
     frame.place = outer
     if poisoned:
         raise Poisoned
+
+
+def _path_name(names: Sequence[tree.Name], taken: frozenset[str], bound: set[str]) -> str:
+    """What the layers that a statement makes are called after: its variable, or its variables together. No two
+    statements have one name, or one's layers could be taken for the other's."""
+    joined = "_".join(name.text for name in names if name.text != "_") or "value"
+    others = taken if joined == names[0].text else taken | bound
+    return next(name for name in numbered(joined) if name not in others)
 
 
 def assigned(statement: tree.Statement) -> tuple[tree.Name, ...]:

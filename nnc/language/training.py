@@ -14,7 +14,7 @@ from nnc.base.source import Span
 from nnc.language import records, weighing
 from nnc.language.context import Elaboration
 from nnc.language.fold import result_function
-from nnc.language.naming import Place
+from nnc.language.naming import Place, numbered
 from nnc.language.operators import number
 from nnc.language.optimize import trained_by
 from nnc.language.scope import Frame
@@ -100,7 +100,7 @@ def _setting(ctx: Elaboration, name: str, node: tree.Assign, frame: Frame, found
     span = node.value.span
     if name == OPTIMIZER and ctx.mode != "train":
         return
-    frame.place = Place((name,))
+    frame.place = Place((next(each for each in numbered(name) if each not in frame.taken),))
     states, renewed = dict(ctx.states), set(ctx.renewed)
     value = ctx.evaluate(node.value, frame, name)
     match name:

@@ -36,6 +36,8 @@ def folder(tmp_path):
     (tmp_path / "b.nn").write_text('import "a.nn"\n')
     (tmp_path / "bad.nn").write_text("fn f(x) = missing(x)\n")
     (tmp_path / "own.nn").write_text(OWN)
+    broken = "fn f(x) = 2 *\nlayer Bad(x) -> y {\n    y = x +\n}\nlayer Good(x) -> y {\n    y = x\n}\n"
+    (tmp_path / "broken.nn").write_text(broken)
     return tmp_path
 
 
@@ -65,6 +67,8 @@ def folder(tmp_path):
         ('import "more"\n', "Dense(3)", ["E0307"]),
         ('import ""\n', "Dense(3)", ["E0307"]),
         ('import "own.nn"\n', "own.Scaled |> relu", []),
+        ('import "broken.nn"\n', "broken.f |> broken.Good", ["E0124", "E0124"]),
+        ('import "broken.nn"\n', "broken.Missing |> broken.Bad", ["E0124", "E0124", "E0306"]),
     ],
 )
 def test_imports(folder, head, block, expected):

@@ -11,6 +11,14 @@ BLOCKS = """layer Residual(units: int)(x: float[..., D]) -> y: float[..., D] {
 layer Wrap(inner: layer)(x: float[...]) -> y {
     y = x |> inner |> inner
 }
+layer Scaled(inner: layer)(x: float[...]) -> y {
+    param factor: float = ones
+    y = factor * inner(x)
+}
+layer Two(x: float[...]) -> y {
+    dense = Dense(4, use_bias = false)
+    y = dense(x)
+}
 layer Tied(units: int)(x: float[..., D]) -> y {
     table = Dense(units, use_bias = false)
     y = table(x) @ transpose(table.kernel)
@@ -48,6 +56,20 @@ SMALL = "use_bias = false"
             f"block = Dense(4, {SMALL}) |> Dense(4, {SMALL})\ny = x |> block",
             ["block.dense.kernel", "block.dense_2.kernel"],
         ),
+        (f"f, g = [Dense(4, {SMALL}), Dense(4, {SMALL})]\ny = x |> g |> f", ["f_g.dense_2.kernel", "f_g.dense.kernel"]),
+        (
+            "y = x |> Scaled(Scaled(Dense(4, use_bias = false)))",
+            ["y.scaled.factor", "y.scaled_2.factor", "y.dense.kernel"],
+        ),
+        (
+            f"f, g = [Dense(4, {SMALL}), Dense(4, {SMALL})]\nf_g = Two()\ny = x |> f |> g |> f_g",
+            ["f_g_2.dense.kernel", "f_g_2.dense_2.kernel", "f_g.dense.kernel"],
+        ),
+        (
+            f"value = Two()\n_ = x |> Dense(4, {SMALL})\ny = x |> value",
+            ["value_2.dense.kernel", "value.dense.kernel"],
+        ),
+        (f"y = x |> (2 * Dense(4, {SMALL})) |> 0 * Dense(4)", ["y.dense.kernel", "y.dense_2.kernel"]),
         ("y = x |> Residual(3) |> relu", ["y.residual.main.dense.kernel", "y.residual.main.dense_2.kernel"]),
     ],
 )
@@ -88,6 +110,24 @@ train Net {
 """
     model = model_of(text)
     assert [each.path for each in model.parameters] == ["y.dense.kernel", "y.dense.bias"]
+
+
+def test_layers_of_a_training_are_none_of_the_models():
+    text = """model Net(x: float[4]) -> y: float[4] {
+    head = Dense(4, use_bias = false)
+    body = x |> Dense(4, use_bias = false)
+    y = body |> head
+}
+train Net {
+    head = Dense(4, use_bias = false)
+    body = y |> Dense(4, use_bias = false)
+    loss = sum(body |> head)
+    optimizer = SGD
+}
+"""
+    model = model_of(text)
+    own = [f"{name}.kernel" for name in ("body_2.dense", "head_2")]
+    assert [each.path for each in model.parameters] == ["body.dense.kernel", "head.kernel", *own]
 
 
 def test_a_file_wins_over_the_library():

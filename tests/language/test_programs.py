@@ -200,7 +200,7 @@ def test_configuration_of_a_model_and_settings_for_it():
     assert model_of(text).results[0].type.shape == (3,)
     assert model_of(text, settings={"units": "5"}).results[0].type.shape == (5,)
     assert model_of(text, settings={"units": 6}).results[0].type.shape == (6,)
-    assert codes(text, settings={"units": "wide"}) == ["E0404"]
+    assert codes(text, settings={"units": "wide"}) == ["E0301"]
 
 
 def test_which_training_is_meant():

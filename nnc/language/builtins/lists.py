@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from nnc.language.builtins.call import BuiltinCall
 from nnc.language.constants import LONGEST
-from nnc.language.values import Anything, Builtin, Record, Results, Tensor, describe, is_number
+from nnc.language.values import Anything, Builtin, Record, Tensor, describe, is_number
 
 
 def _len(call: BuiltinCall) -> Anything:
     match call.args[0]:
         case tuple() as items:
             return len(items)
-        case Results(values=values):
-            return len(values)
         case Record(entries=entries):
             return len(entries)
         case str() as text:

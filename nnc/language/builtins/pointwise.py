@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 
 from nnc.language.builtins.call import BuiltinCall
-from nnc.language.operators import counted, pointwise
+from nnc.language.operators import counted, is_literal, pointwise
 from nnc.language.values import Anything, Builtin, Tensor, describe, is_number
 
 Fold = Callable[..., float | bool]
@@ -100,6 +100,15 @@ def _convert(element: str, call: BuiltinCall) -> Anything:
         if x.type.element == element and x.type.bound is None:
             return x
         return call.op("convert", [x], element=element)
+    if is_literal(x):
+        return call.listed(_converted(element, call, x), element)
+    return _converted(element, call, x)
+
+
+def _converted(element: str, call: BuiltinCall, x: Anything) -> Anything:
+    """A number or a truth known at compile time, or each of a list."""
+    if isinstance(x, tuple):
+        return tuple(_converted(element, call, each) for each in x)
     if not is_number(x) and not isinstance(x, bool):
         raise call.fail(f"a tensor or a number is wanted, and this is {describe(x)}", code="E0210")
     if element == "bool":

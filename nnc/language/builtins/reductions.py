@@ -74,32 +74,43 @@ def _reduce(primitive: str, call: BuiltinCall) -> Anything:
 
 
 def _position(primitive: str, call: BuiltinCall) -> Anything:
+    """The place of the first of the largest: along an axis; along several, as of their elements in a row."""
     x = call.tensor()
-    if call.flag("batch"):
-        return _in_batch(primitive, call, x, call.axes(x.type.rank))
-    if x.type.rank != 1 and call.options["axis"] is None:
-        raise call.fail(f"which axis of {x.type} is meant?", help="name one: axis = -1")
-    axes = (0,) if call.options["axis"] is None else (call.axis(x.type.rank),)
-    return call.op(primitive, [x], axes=axes, keepdims=call.flag("keepdims"))
-
-
-def _in_batch(primitive: str, call: BuiltinCall, x: Tensor, axes: tuple[int, ...]) -> Anything:
-    """The sample's row; with axes, the place among all samples' elements along them: row times their count, and the
-    place in that sample."""
-    if not axes:
-        return call.op(primitive, [x], axes=(), keepdims=False, batch=True)
+    axes, batch = call.axes(x.type.rank), call.flag("batch")
+    if not axes and not batch:
+        raise call.fail("there is no axis to look along", others=origins(call.ctx, [x]))
     kept = tuple(axis for axis in range(x.type.rank) if axis not in axes)
-    outer, count = tuple(x.type.shape[axis] for axis in kept), math.prod(x.type.shape[axis] for axis in axes)
-    moved = call.op("transpose", [x], False, permutation=(*kept, *axes))
-    flat = call.op("reshape", [moved], False, shape=(*outer, count))
-    last = (len(outer),)
-    best = call.op(EXTREMES[primitive], [flat], False, axes=last)
+    shape = tuple(1 if axis in axes else size for axis, size in enumerate(x.type.shape))
+    keeps = call.flag("keepdims")
+    if len(axes) == 1 and not batch:
+        return call.op(primitive, [x], axes=axes, keepdims=keeps)
+    if axes:
+        count = math.prod(x.type.shape[axis] for axis in axes)
+        moved = call.op("transpose", [x], False, permutation=(*kept, *axes))
+        x = call.op("reshape", [moved], False, shape=(*(x.type.shape[axis] for axis in kept), count))
+    is_seen = keeps and len(kept) < len(shape)
+    found = _in_batch(primitive, call, x, bool(axes), is_seen) if batch else _along_last(primitive, call, x, is_seen)
+    return call.op("reshape", [found], shape=shape) if is_seen else found
+
+
+def _along_last(primitive: str, call: BuiltinCall, x: Tensor, is_inner: bool) -> Tensor:
+    return call.op(primitive, [x], not is_inner, axes=(x.type.rank - 1,), keepdims=False)
+
+
+def _in_batch(primitive: str, call: BuiltinCall, x: Tensor, has_axes: bool, is_inner: bool) -> Tensor:
+    """The sample's row; with axes, the place among all samples' elements along the last: row times their count, and
+    the place in that sample."""
+    if not has_axes:
+        return call.op(primitive, [x], not is_inner, axes=(), keepdims=False, batch=True)
+    count, last = x.type.shape[-1], (x.type.rank - 1,)
+    best = call.op(EXTREMES[primitive], [x], False, axes=last)
     row = call.op(primitive, [best], False, axes=(), keepdims=False, batch=True)
     here = call.op("eq", [call.op("row", [], False), row], False)
-    place = call.op("convert", [call.op(primitive, [flat], False, axes=last)], False, element="i32")
+    place = call.op("convert", [call.op(primitive, [x], False, axes=last)], False, element="i32")
     found = call.op("where", [here, place, number(call.ctx, 0, "i32", call.span)], False)
     found = call.op("sum", [found], False, axes=(), batch=True)
-    return call.op("add", [call.op("mul", [row, number(call.ctx, count, "i32", call.span)], False), found])
+    whole = call.op("mul", [row, number(call.ctx, count, "i32", call.span)], False)
+    return call.op("add", [whole, found], not is_inner)
 
 
 def _composed(call: BuiltinCall) -> Anything:
