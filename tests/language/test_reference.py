@@ -46,6 +46,14 @@ def test_blocks_of_the_reference(block):
     model_of(block)
 
 
+def test_the_layers_of_the_reference_are_called_as_it_says():
+    (text,) = (each for each in blocks(LANGUAGE) if "model Words" in each)
+    dense = [f"main.dense{number}.{name}" for number in ("", "_2") for name in ("kernel", "bias")]
+    layers = ("h.residual", "h.residual_2", "block", "h.residual_3")
+    expected = ["table.embeddings", *(f"{layer}.{path}" for layer in layers for path in dense)]
+    assert [each.path for each in model_of(text).parameters] == expected
+
+
 @pytest.mark.parametrize("text", [LANGUAGE, README])
 def test_the_sample_is_the_one_that_is_shown(text):
     assert (ROOT / "samples" / "digits.nn").read_text(encoding="utf-8") in blocks(text)
@@ -73,5 +81,10 @@ def test_operations_that_are_listed_exist():
     listed = LANGUAGE[LANGUAGE.index("## Operations") : LANGUAGE.index("A random draw")]
     first = listed.split("\n\n")[1]
     names = set(re.findall(r"[a-z_]\w+", " ".join(re.findall(r"`([^`]*)`", first))))
-    not_called = {"and", "or", "not", "axis", "keepdims", "batch", "slice"}  # a slice is a subscript
+    not_called = {"and", "or", "not", "axis", "keepdims", "batch", "true", "slice"}  # a slice is a subscript
     assert names - not_called - set(BUILTINS) == set()
+
+
+def test_functions_that_exist_are_told_of():
+    told = set(re.findall(r"[a-z_]\w+", " ".join(re.findall(r"`([^`]*)`", LANGUAGE))))
+    assert set(BUILTINS) - told == set()
