@@ -34,7 +34,7 @@ def _range(call: BuiltinCall) -> Anything:
 
 def _shape(call: BuiltinCall) -> Anything:
     (x,) = call.args
-    if is_number(x):
+    if is_number(x) or isinstance(x, bool):
         return ()
     return call.tensor().type.shape
 
