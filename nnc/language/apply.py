@@ -153,8 +153,7 @@ def _spread(target: Anything, value: Anything) -> list[Anything]:
             return _spread(first, value)
         case Defined() | Configured():
             signature = (target if isinstance(target, Defined) else target.defined).definition.signature
-            takes_list = [param.type is not None and param.type.name.text == "list" for param in signature.tensors]
-            return list(items) if len(takes_list) > 1 else [items if takes_list == [True] else value]
+            return list(items) if len(signature.tensors) > 1 else [value]
         case Builtin():
             return list(items) if target.least > 1 else [value]
         case _:

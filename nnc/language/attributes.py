@@ -84,7 +84,7 @@ def _of_layer(ctx: Elaboration, layer: Configured, node: tree.Attribute) -> Anyt
         path = ".".join((*layer.path, name))
         held = ctx.parameters.get(path) or ctx.states.get(path)
         if held is not None:
-            return held
+            return ctx.op("stop_gradient", [held], node.span, hint=held.hint) if ctx.is_fixed else held
     whole = configure(ctx, layer)
     for table in (whole, layer.inner):
         if name in table:

@@ -11,6 +11,7 @@ DEFINITIONS = """fn maybe(x: float[...], y: float[...] = none) = x if y == none 
 layer Weighed(k = 1)(x: float[...], y: float[...] = none) -> z {
     z = x if y == none else x + 2 * y * k
 }
+fn scaled(k = 2)(a) = k * a
 fn choose(n) = relu if n == 1 else tanh
 fn pair(x) -> (a, b) {
     a = x
@@ -46,6 +47,7 @@ def net(body: str) -> str:
         ("f = Weighed(2)\ny = x |> f(3 * x)", 13 * X),
         ("f = Weighed(2)\ny = x |> f(y = 3 * x)", 13 * X),
         ("f = Weighed(2)\ny = x |> stop_gradient(f)(3 * x)", 13 * X),
+        ("y = x * scaled(a = 3) + scaled(4)(a = 3)", 6 * X + 12),
         ("y = x |> choose(1)", np.maximum(X, 0)),
         ("y = (x, x) |> Three", 11 * X),
         ("y = (x, x) |> Three(c = x)", 111 * X),

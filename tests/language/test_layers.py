@@ -98,6 +98,7 @@ KERNELS = {name: RNG.normal(size=(3, 3)) for name in ("f.kernel", "y.fc.kernel",
         ("f = Fc(3)\nh = f(x)\ny = Fc(h, units = 3, kernel = f.kernel)", X @ KERNELS["f.kernel"] @ KERNELS["f.kernel"]),
         ("f = Fc(3)\nh = f(x)\ny = h |> Fc(3)(kernel = f.kernel)", X @ KERNELS["f.kernel"] @ KERNELS["f.kernel"]),
         ("f = Fc(3)\nh = f(x)\ny = 0 * h + f(x, kernel = [[1, 0, 0], [0, 2, 0], [0, 0, 3]])", X * [1, 2, 3]),
+        ("f = Fc(3)\ny = f(x, kernel = 2) + f(x)", 2 * X.sum(1, keepdims=True) + X @ KERNELS["f.kernel"]),
         ("y = Fc(3)(x, kernel = 2)", 2 * X.sum(1, keepdims=True) * np.ones((1, 3))),
         ("f = Fc(3)\ny = f(x) * f.units", 3 * X @ KERNELS["f.kernel"]),
         ("f = stop_gradient(Fc)\ny = f(units = 3)(x)", None),
@@ -109,6 +110,18 @@ def test_values(body, expected):
         assert [code for code in codes(net(body)) if code[0] == "E"]
         return
     np.testing.assert_allclose(predict(net(body), KERNELS, 4), expected, rtol=1e-9)
+
+
+def test_a_copy_of_another_configuration():
+    model = model_of(net("f = Fc(3)\nh = x |> copy(f, units = 4)\ny = concat([h, f(x)])"))
+    assert {each.path: each.type.shape for each in model.parameters} == {"h.fc.kernel": (3, 4), "f.kernel": (3, 3)}
+
+
+def test_a_state_is_read_by_name():
+    text = net("b = BatchNormalization()\nh = b(x)\ny = 0 * h + b.moving_mean + 10 * b.moving_variance")
+    names = ("gamma", "beta", "moving_mean", "moving_variance")
+    given = {"x": X} | {f"b.{name}": np.arange(3.0) + place for place, name in enumerate(names)}
+    np.testing.assert_allclose(predict(text, given, 4), np.tile(np.arange(3) + 2 + 10 * (np.arange(3.0) + 3), (4, 1)))
 
 
 def test_an_own_parameter_is_made_only_where_it_is_used():
@@ -123,7 +136,11 @@ def gradients(body: str) -> list[str]:
 def test_parameters_held_fixed():
     assert gradients("f = Fc(3)\ny = x |> stop_gradient(f)") == []
     assert gradients("f = Fc(3)\ny = (x |> f) + (x |> stop_gradient(f))") == ["f.kernel"]
+    assert gradients("f = Fc(3)\ny = (x |> stop_gradient(f)) + (x |> f)") == ["f.kernel"]
     assert gradients("y = x |> Fc(3) |> stop_gradient(Fc(3) |> Fc(3))") == ["y.fc.kernel"]
+    assert gradients("f = Fc(3)\nh = x |> stop_gradient(f)\ny = h @ stop_gradient(f).kernel") == []
+    assert gradients("f = Tied(2)\nh = x |> stop_gradient(f)\ny = h |> stop_gradient(f).table") == []
+    assert gradients("f = Fc(3)\nh = x |> stop_gradient(f)\ny = h @ f.kernel") == ["f.kernel"]
 
 
 def test_gradients_reach_through_held_parameters():

@@ -64,6 +64,8 @@ from tests.language.statements import GIVEN, SHIFT, I, X, text_of
         # expressions
         ("y = x if true else x[5]", X),
         ("y = x if none == none and not (x == none) else x |> Dense(0)", X),
+        ("y = x if len(shape(x)) == 2 or shape(x)[2] == 1 else -x", X),
+        ("y = -x if len(shape(x)) > 2 and shape(x)[2] == 1 else x", X),
         ("y = -x ^ 2", -(X**2)),
         ("y = x * 2 ^ 3 ^ 2 / 512", X),
         ("y = x - 1 - 2", X - 3),

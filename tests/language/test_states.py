@@ -5,6 +5,7 @@ import pytest
 
 from nnc.tensor.evaluate import evaluate
 from nnc.tensor.program import Role
+from nnc.tensor.step import gradient_step
 from tests.language.programs import codes, model_of, run, tried
 
 BATCH = 5
@@ -71,6 +72,17 @@ def test_a_layer_applied_twice_changes_its_state_in_source_order(given):
     first = 0.9 * given["n.moving_mean"] + 0.1 * mean
     np.testing.assert_allclose(found["n.moving_mean"], 0.9 * first + 0.1 * 2 * mean, rtol=1e-9)
     assert len(model.states) == 2
+
+
+def test_no_gradient_goes_back_through_a_state():
+    layer = (
+        "layer Kept(x: float[D]) -> y {\n    param k: float = ones\n    state s = 0\n    y = x * s + k\n    s' = k\n}\n"
+    )
+    step = gradient_step(model_of(net("n = Kept()\ny = n(n(x))", layer, "sum(y)")))
+    given = {"x": np.ones((BATCH, 3)), "weight": np.ones(BATCH), "n.k": np.array(3.0), "n.s": np.array(2.0)}
+    results = evaluate(step.function, [given[each.name] for each in step.inputs], BATCH)
+    found = {each.name: array for each, array in zip(step.outputs, results, strict=True) if each.role is Role.GRADIENT}
+    np.testing.assert_allclose(found["n.k"], 3 * (3.0 + 1))  # y = (2 x + k) * s + k, where s is k and carried
 
 
 def test_metrics_change_no_state(given):
@@ -148,6 +160,7 @@ layer Active(x: float[D]) -> y {
         ("d = Decayed()\ny = x |> Active |> d", 1, 1),
         ("d = Decayed()\ny = x |> Active |> Active |> d", 1, 2),
         ("d = Decayed(0)\ny = x |> d", 0, 0),
+        ("a = Active()\nd = Decayed()\ny = x |> a |> a |> d", 1, 2),
     ],
 )
 def test_penalties_are_added_to_the_loss(body, of_kernel, of_activity):
