@@ -40,6 +40,7 @@ train Net {
         ),
         ("FACTOR * (x |> SHARED |> SHARED)", None),
         ("x * BOTH.row + BOTH.twice[0] + 0 * (x |> SHARED)", X * [0, 0, 1] + [2, 0, 0]),
+        ("(x |> SHARED) @ SHARED.kernel + 0 * sum(SHARED.kernel)", X @ KERNEL @ KERNEL),
         ("(x |> SHARED) * 0 + [s + sum(ROW[0]) for s in x]", X + 1),
     ],
 )

@@ -143,14 +143,28 @@ def test_parameters_held_fixed():
     assert gradients("f = Fc(3)\nh = x |> stop_gradient(f)\ny = h @ f.kernel") == ["f.kernel"]
 
 
-def test_gradients_reach_through_held_parameters():
-    body = "f = Fc(3)\ny = x |> f |> stop_gradient(f)"
+ONES, KERNEL = np.ones((4, 3)), KERNELS["f.kernel"]
+INNER, OUTER = X.T @ (ONES @ KERNEL.T) / 4, (X @ KERNEL).T @ ONES / 4  # of the first use and the second
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("f = Fc(3)\ny = x |> f |> stop_gradient(f)", INNER),
+        ("f = Fc(3)\ny = x |> stop_gradient(f) |> f", OUTER),
+        ("f = Fc(3)\ny = x |> f |> f", INNER + OUTER),
+        ("f = Fc(3)\ny = x |> 2 * f", INNER + OUTER),
+        ("f = Fc(3)\nh = f(x)\ny = f(h, kernel = f.kernel)", INNER + OUTER),
+        ("f = Fc(3)\nh = f(x)\ny = Fc(3)(h, kernel = f.kernel)", INNER + OUTER),
+        ("f = Fc(3)\nh = f(x)\ny = h @ stop_gradient(f.kernel)", INNER),
+    ],
+)
+def test_gradients_of_shared_and_held_parameters(body, expected):
     text = net(body) + "train Net {\n    loss = sum(y)\n    optimizer = SGD\n}\n"
     step = gradient_step(model_of(text))
-    kernel = KERNELS["f.kernel"]
-    given = {"x": X, "weight": np.ones(4), "f.kernel": kernel}
+    assert [each.name for each in step.inputs].count("f.kernel") == 1
+    given = {"x": X, "weight": np.ones(4), "f.kernel": KERNEL}
     results = evaluate(step.function, [given[each.name] for each in step.inputs], 4)
-    expected = X.T @ (np.ones((4, 3)) @ kernel.T) / 4
     np.testing.assert_allclose(results[0], expected, rtol=1e-9)
 
 

@@ -79,6 +79,7 @@ from tests.language.statements import GIVEN, SHIFT, I, X, text_of
         ("double = Down(1)\ny = x |> 3 * double", 8 * X),
         ("f = Down(1) |> Down(2)\ny = f(x)", 8 * X),
         ("y = x |> Sequential([Down(depth) for depth in range(3)])", 8 * X),
+        ("y = x |> Sequential([]) |> 0 * Down(1)", X),
         ("y = x + (x |> reshape([8]) |> reshape([2, 4]))", 2 * X),
         ("y = x[none, ..., 0:3, none]", X[:, None, :, :3, None]),
         ("y = x[-1]", X[:, -1]),
