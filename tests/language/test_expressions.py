@@ -24,6 +24,27 @@ def of_x(body: str, more: str = "") -> str:
         ("y = x + x[0]", X + X[:, :1]),
         ("y = x * x[:, 0:1]", X * X[:, :, :1]),
         ("y = x[..., 1]", X[..., 1]),
+        ("y = x[1, -3]", X[:, 1, -3]),
+        ("y = x[-2, -3:-1]", X[:, 0, 1:3]),
+        ("y = x + sum(x, batch = true) * min(x, axis = 0, batch = true)", X + X.sum() * X.min((0, 1))),
+        (
+            "y = x * max(x, axis = [], batch = true) + prod(x, axis = 1, keepdims = true, batch = true)",
+            X * X.max(0) + X.prod((0, 2)).reshape(2, 1),
+        ),
+        (
+            "y = where(any(x > 1, axis = [], batch = true) or all(x > -1, axis = [], batch = true), x, 0)",
+            np.where((X > 1).any(0) | (X > -1).all(0), X, 0),
+        ),
+        ("y = prod([x, 2, x]) + mean((x, 2 * x, 3)) + min([x, 1])", 2 * X**2 + X + 1 + np.minimum(X, 1)),
+        ("y = x * prod([2, 3]) * mean([1, 4])", X * 15),
+        ("y = pad(x, [[0, 1], [1, 1]], value = 2.5)", np.pad(X, [(0, 0), (0, 1), (1, 1)], constant_values=2.5)),
+        ("y = reverse(x, axis = 0)", X[:, ::-1]),
+        ("y = transpose(stack([x, x + 1, x + 2]), [2, 0, 1])", np.stack([X, X + 1, X + 2], 1)),
+        ("y = broadcast(x[0], [3, 4]) + broadcast(1, [3, 4])", np.tile(X[:, :1], (1, 3, 1)) + 1),
+        ("y = stack([x, x * 2], axis = 0) @ transpose(x)", np.einsum("bij,bkj,n->bnik", X, X, [1, 2])),
+        ("y = stack([x, x * 2], axis = 0) @ x[0]", np.einsum("bij,bj,n->bni", X, X[:, 0], [1, 2])),
+        ("y = x @ stack([transpose(x)], axis = 0)", np.einsum("bij,bkj->bik", X, X)[:, None]),
+        ("y = gather(stack([x, x * 2, x * 3], axis = 0), [2, 0, 2, 1])", np.einsum("bij,n->bnij", X, [3, 1, 3, 2])),
         ("y = x[-1, 1:3]", X[:, -1, 1:3]),
         ("y = x[:, none, ::2]", X[:, :, None, ::2]),
         ("y = where(x > 0 and not x > 1, x, -1)", np.where((X > 0) & ~(X > 1), X, -1)),
@@ -159,6 +180,10 @@ def test_index_types():
         ("-i", "i32[2]"),
         ("maximum(i, 1)", "i32[2]"),
         ("sum(i)", "i32"),
+        ("i32(i[:1])", "i32[1]"),
+        ("i32(argsort(i))", "i32[2]"),
+        ("i64(i)", "i64[2]"),
+        ("argsort(i)", "index(2)[2]"),
         ("i[:1]", "index(4)[1]"),
         ("concat([i, i])", "index(4)[4]"),
         ("where(i == 1, i, 0)", "index(4)[2]"),
@@ -196,8 +221,8 @@ def test_unification(signature, shapes, expected):
 
 
 def looked_up(expression: str) -> str:
-    inputs = "x: float[4], n: i32, k: index(4), wide: index(9), table: float[4, 2]"
-    return f"model Net({inputs}) -> y {{\n    y = {expression}\n    _ = [x, n, k, wide, table]\n}}\n"
+    inputs = "x: float[4], n: i32, k: index(4), wide: index(9), narrow: index(3), table: float[4, 2]"
+    return f"model Net({inputs}) -> y {{\n    y = {expression}\n    _ = [x, n, k, wide, narrow, table]\n}}\n"
 
 
 @pytest.mark.parametrize(
@@ -214,6 +239,8 @@ def looked_up(expression: str) -> str:
         ("pick(x, minimum(maximum(n, 0), n))", ["E0206"]),
         ("pick(x, minimum(n, 3))", ["E0206"]),
         ("pick(x, wide)", ["E0206"]),
+        ("pick(x, narrow)", ["E0206"]),
+        ("gather(table, narrow)", ["E0206"]),
         ("pick(x, clip(n, 0, 3))", []),
         ("pick(x, minimum(maximum(n, 0), 3))", []),
         ("pick(x, minimum(wide, k))", []),

@@ -113,6 +113,7 @@ def test_a_counter_without_a_type(given):
         ("state s: float[D] = true", ["E0203"]),
         ("state s: i32 = 0\n    s' = s + 0.5", ["E0208"]),
         ("state s: i32 = 0\n    s' = s + 1", []),
+        ("state s: float[D] = zeros\n    s' = s + [1, 2, 3]", []),
         ("state s: float[D] = zeros if D > 3 else none\n    s' = s if s == none else s + 1", []),
         ("param k: float[D] = ones\n    state s: float[D] = mean(x * k, axis = [], batch = true)", ["E0421"]),
         ("state r = 1\n    state s: float[D] = mean(x * r, axis = [], batch = true)", ["E0421"]),

@@ -52,12 +52,7 @@ def _converted(call: Call) -> TensorType:
     element = call.text("element")
     if element not in ELEMENTS:
         raise TypeMismatch(f"there is no element type {element}: expected one of {', '.join(ELEMENTS)}")
-    (type,) = call.types
-    if type.element == element:
-        return type
-    if type.bound is not None and element in ("i32", "i64"):
-        return TensorType(element, type.shape, type.batched, type.bound)
-    return type.with_element(element)
+    return call.types[0].with_element(element)
 
 
 def _sub(b: Expressions, op: Op, g: Value) -> Sequence[Value | None]:
