@@ -43,6 +43,12 @@ def of_x(body: str, more: str = "") -> str:
         ("y = broadcast(x[0], [3, 4]) + broadcast(1, [3, 4])", np.tile(X[:, :1], (1, 3, 1)) + 1),
         ("y = stack([x, x * 2], axis = 0) @ transpose(x)", np.einsum("bij,bkj,n->bnik", X, X, [1, 2])),
         ("y = stack([x, x * 2], axis = 0) @ x[0]", np.einsum("bij,bj,n->bni", X, X[:, 0], [1, 2])),
+        (
+            "p = stack([x, x + 1], axis = 0)\ny = stack([p, 2 * p, 3 * p], axis = 0) @ reshape(p, [2, 4, 2])",
+            np.einsum(
+                "bpij,bpjk,n->bnpik", np.stack([X, X + 1], 1), np.stack([X, X + 1], 1).reshape(3, 2, 4, 2), [1, 2, 3]
+            ),
+        ),
         ("y = x @ stack([transpose(x)], axis = 0)", np.einsum("bij,bkj->bik", X, X)[:, None]),
         ("y = gather(stack([x, x * 2, x * 3], axis = 0), [2, 0, 2, 1])", np.einsum("bij,n->bnij", X, [3, 1, 3, 2])),
         ("y = x[-1, 1:3]", X[:, -1, 1:3]),
