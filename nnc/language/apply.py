@@ -184,11 +184,12 @@ def _call_defined(
         by_names = {argument.name.text: argument.value for argument in given if argument.name is not None}
         return ctx.update(inner, positional_only, by_names, node.span, frame)
     tensor_names = names_of(signature.tensors)
-    names_tensor = any(argument.name is not None and argument.name.text in tensor_names for argument in given)
+    own = tuple(name for name in parameter_names(target) if name not in names_of(signature.configuration))
+    named = {argument.name.text for argument in given if argument.name is not None}
     is_bare = not given and piped is None and target.makes_layer  # `Flatten()`, as a layer that has configuration
     is_applied = signature.has_tensors and (
         (not signature.has_configuration and not is_bare)
-        or names_tensor
+        or not named.isdisjoint((*tensor_names, *own))
         or any(holds_tensor(argument.value) for argument in given)
     )
     if not is_applied:
@@ -197,7 +198,6 @@ def _call_defined(
         given = _with_piped(target, given, piped)
     positional = [argument for argument in given if argument.name is None]
     by_name = [argument for argument in given if argument.name is not None]
-    own = tuple(name for name in parameter_names(target) if name not in names_of(signature.configuration))
     known = (*tensor_names, *names_of(signature.configuration), *own)
     for argument in by_name:
         if argument.name is not None and argument.name.text not in known:

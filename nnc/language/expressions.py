@@ -230,7 +230,7 @@ def _repeat(ctx: Elaboration, times: Anything, first: Anything, node: tree.Times
     """`n * layer`: the layer's expression evaluated anew n times; `first` is what it gave already, if anything."""
     if isinstance(times, bool) or not isinstance(times, int) or not 0 <= times <= LONGEST:
         raise ctx.fail(
-            "E0211", f"a layer is repeated an integer number of times, and this is {describe(times)}", node.count.span
+            "E0211", f"a layer is repeated 0 to {LONGEST:,} times, and this is {describe(times)}", node.count.span
         )
     stages: list[Anything] = []
     for _ in range(times):
