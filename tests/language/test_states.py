@@ -74,6 +74,42 @@ def test_a_layer_applied_twice_changes_its_state_in_source_order(given):
     assert len(model.states) == 2
 
 
+DOUBLING = """layer Doubling(x: float[..., D]) -> y {
+    state s: float[D] = ones
+    s' = s * 2
+    y = x * s'
+}
+layer Outer(inner = Doubling())(x) -> y {
+    state n = 1
+    n' = n + 1
+    y = (x |> inner |> inner) * n'
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "factor", "states"),
+    [
+        ("d = Doubling()\ny = x |> 2 * d", 2 * 4, {"d.s": 4}),
+        ("d = Doubling()\ny = 10 * d(x) + d(x)", 10 * 2 + 4, {"d.s": 4}),
+        ("d = Doubling()\ny = x |> d |> copy(d)", 2 * 2, {"d.s": 2, "y.doubling.s": 2}),
+        ("y = x |> 2 * Doubling()", 2 * 2, {"y.doubling.s": 2, "y.doubling_2.s": 2}),
+        ("o = Outer()\ny = x |> 2 * o", (2 * 4 * 2) * (8 * 16 * 3), {"o.n": 3, "o.inner.s": 16}),
+        ("d = Doubling()\ny = x |> stop_gradient(d) |> d", 2 * 4, {"d.s": 4}),
+    ],
+)
+def test_states_of_layers_within_one_another(body, factor, states):
+    model = model_of(net(body, DOUBLING, "sum(y) + 0 * sum(y |> Dense(1))"))
+    x = np.random.default_rng(1).normal(size=(BATCH, 3))
+    given = {"x": x, "weight": np.ones(BATCH)} | {
+        each.path: evaluate(each.initializer, [], 1)[0] for each in (*model.states, *model.parameters)
+    }
+    found = run(model.train, given, BATCH)
+    np.testing.assert_allclose(found["loss"], factor * x.sum(), rtol=1e-9)
+    assert {path: float(np.mean(array)) for path, array in found.items() if "." in path} == states
+    np.testing.assert_allclose(run(model.predict, given, BATCH)["y"], x * (11 if "10" in body else 1), rtol=1e-12)
+
+
 def test_no_gradient_goes_back_through_a_state():
     layer = (
         "layer Kept(x: float[D]) -> y {\n    param k: float = ones\n    state s = 0\n    y = x * s + k\n    s' = k\n}\n"
