@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.language.programs import model_of
+from tests.language.programs import codes, model_of
 
 BLOCKS = """layer Residual(units: int)(x: float[..., D]) -> y: float[..., D] {
     main = x |> Dense(units, relu, use_bias = false) |> Dense(D, use_bias = false)
@@ -96,6 +96,29 @@ model Outer(x: float[4]) -> z: float[3] {
     assert [each.path for each in model.parameters] == ["z.inner.y.dense.kernel", "z.inner.y.dense.bias"]
     (inner,) = model.applications
     assert (inner.definition, [each.path for each in inner.children]) == ("Inner", ["z.inner.y.dense"])
+
+
+def test_models_that_apply_themselves_and_one_another():
+    text = """model Inner(n = 2)(x: float[4], more: float[4] = none) -> (a: float[n], b) {
+    a = x |> Dense(n, use_bias = false)
+    b = x if more == none else x + more
+}
+model Down(depth = 2)(x: float[4]) -> y {
+    inner = Inner(n = 4)
+    y = x if depth == 0 else (x, x) |> inner |> Add |> Down(depth - 1)
+}
+model Endless(x: float[4]) -> y {
+    y = x |> Round
+}
+model Round(x: float[4]) -> y {
+    y = x |> Endless
+}
+"""
+    paths = ["inner.a.dense.kernel", "y.down.inner.a.dense.kernel", "y.down.y.down.inner.a.dense.kernel"]
+    assert [each.path for each in model_of(text, model="Down").parameters] == paths[:2]
+    assert [each.path for each in model_of(text, model="Down", settings={"depth": "3"}).parameters] == paths
+    assert model_of(text, model="Inner", settings={"n": 3}).results[0].type.shape == (3,)
+    assert codes(text, model="Endless") == ["E0216"]
 
 
 def test_the_trained_model_applied_again():
