@@ -17,6 +17,7 @@ from nnc.language.suggest import nearest
 from nnc.language.values import (
     Anything,
     Configured,
+    Defined,
     Fixed,
     ModuleValue,
     Poison,
@@ -69,6 +70,10 @@ def attribute(
     listed = "it has " + ", ".join(f"`{each}`" for each in known) if known else None
     if isinstance(value, Tensor) and name in BUILTINS:
         listed = f"write {name}({node.value.span.text})"
+    if isinstance(value, Defined) and value.makes_layer:
+        listed = (
+            f"each use of `{value.name}` without parentheses is a layer of its own: name one, block = {value.name}()"
+        )
     raise ctx.fail(
         "E0306",
         f"{describe(value)} {'have' if isinstance(value, Results) else 'has'} no `{name}`",

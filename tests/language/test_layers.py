@@ -188,6 +188,7 @@ def test_recursion_has_an_end():
         ("y = x |> copy(Fc(3) |> Fc(3), units = 4)", ["E0407"]),
         ("f = Fc(3)\ny = x @ f.kernel", ["E0306"]),
         ("f = Fc(3)\nh = f(x)\ny = h @ f.kernal", ["E0306"]),
+        ("f = Own\nh = f(x)\ny = h |> f.inner", ["E0306"]),
         ("f = Fc(3)\ny = f(x, kernel = x)", ["E0420"]),
         ("f = Fc(units = 3, kernel = 2)\ny = x |> f", ["E0402"]),
         ("y = x |> 100001 * Fc(3)", ["E0211"]),
