@@ -154,8 +154,8 @@ def _spread(target: Anything, value: Anything) -> list[Anything]:
         case Defined() | Configured():
             signature = (target if isinstance(target, Defined) else target.defined).definition.signature
             return list(items) if len(signature.tensors) > 1 else [value]
-        case Builtin():
-            return list(items) if target.least > 1 else [value]
+        case Builtin() | BoundBuiltin():
+            return list(items) if builtin_calls.feeds_several(target) else [value]
         case _:
             return [value]
 

@@ -34,11 +34,11 @@ def call(
 ) -> Anything:
     """Applies a builtin; with options only it waits for its tensors. Raises Poisoned."""
     builtin, bound = (target.builtin, target.options) if isinstance(target, BoundBuiltin) else (target, {})
-    given = _fed(builtin, list(given), piped)
+    given = _fed(target, list(given), piped)
     tensors = [name for name in builtin.tensors if not name.startswith("*")]
     options = [name for name, _ in builtin.options]
     takes_more = len(tensors) < len(builtin.tensors)
-    order = [*tensors, *([] if takes_more else options)]
+    order = [name for name in (*tensors, *([] if takes_more else options)) if name not in bound]
     values: dict[str, Anything] = dict(bound)
     more: list[Anything] = []
     placed: set[str] = set()
@@ -63,7 +63,7 @@ def call(
             raise ctx.fail("E0406", f"`{name}` of `{builtin.name}` is given twice", argument.span)
         placed.add(name)
         values[name] = argument.value.values if isinstance(argument.value, Results) else argument.value
-    if builtin.tensors and not any(name in values for name in tensors):
+    if builtin.tensors and not any(name in values for name in tensors[builtin.first :]):
         return BoundBuiltin(builtin, values)
     _check_complete(ctx, builtin, values, tensors, span)
     whole = {name: values.get(name, default) for name, default in builtin.options}
@@ -78,14 +78,21 @@ def call(
     return builtin.build(BuiltinCall(ctx, frame, builtin.name, args, whole, span, hint))  # type: ignore[arg-type]
 
 
-def _fed(builtin: Builtin, given: list[Given], piped: Given | None) -> list[Given]:
-    """The arguments with the piped value first; a piped list feeds several tensors."""
+def feeds_several(target: Builtin | BoundBuiltin) -> bool:
+    """Whether a list that is piped in is several tensors."""
+    builtin = target.builtin if isinstance(target, BoundBuiltin) else target
+    return len(builtin.tensors) - builtin.first > 1
+
+
+def _fed(target: Builtin | BoundBuiltin, given: list[Given], piped: Given | None) -> list[Given]:
+    """The arguments with the piped value where the first tensor stands; a piped list feeds several."""
     if piped is None or (given and given[0].name is None and is_applicable(given[0].value)):
         return given  # `x |> copy(layer)`: what the call makes is fed
     items = piped.value.values if isinstance(piped.value, Results) else piped.value
-    if isinstance(items, tuple) and builtin.least > 1:
-        return [*(Given(None, item, piped.span) for item in items), *given]
-    return [piped, *given]
+    several = isinstance(items, tuple) and feeds_several(target)
+    fed = [Given(None, item, piped.span) for item in items] if several and isinstance(items, tuple) else [piped]
+    place = target.first if isinstance(target, Builtin) else 0
+    return [*given[:place], *fed, *given[place:]]
 
 
 def _check_complete(

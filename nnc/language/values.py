@@ -109,11 +109,7 @@ class Builtin:
     is_pointwise: bool = False  # whether it is the same for any shape: then so is an optimizer that uses it
     maps_lists: bool = False  # whether of a list of tensors it is
     takes_more: bool = False  # whether it takes options of any name
-
-    @property
-    def least(self) -> int:
-        """How many tensors it takes at least."""
-        return sum(not name.startswith("*") for name in self.tensors)
+    first: int = 0  # which of `tensors` is the first that is one: what is piped goes there
 
 
 @dataclass(frozen=True, slots=True, eq=False)

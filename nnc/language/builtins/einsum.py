@@ -155,6 +155,6 @@ def _terms(call: BuiltinCall) -> Anything:
 
 
 BUILTINS = (
-    Builtin("einsum", ("equation", "x", "*more"), (), _einsum),
+    Builtin("einsum", ("equation", "x", "*more"), (), _einsum, first=1),
     Builtin("einsum_terms", ("equation",), (), _terms),
 )
