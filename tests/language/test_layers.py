@@ -5,7 +5,7 @@ import pytest
 
 from nnc.tensor.evaluate import evaluate
 from nnc.tensor.step import gradient_step
-from tests.language.programs import codes, model_of, predict
+from tests.language.programs import codes, model_of, predict, tried
 
 BLOCKS = """layer Fc(units: int)(x: float[..., D]) -> y: float[..., units] {
     param kernel: float[D, units] = glorot_uniform
@@ -201,3 +201,8 @@ def test_recursion_has_an_end():
 )
 def test_mistakes(body, expected):
     assert [code for code in codes(net(body)) if code[0] == "E"] == expected
+
+
+def test_a_bare_name_has_nothing_to_read():
+    (found,) = [each for each in tried(net("f = Own\nh = f(x)\ny = h |> f.inner"))[1].all if each.level == "error"]
+    assert "name one, block = Own()" in str(found.help)
