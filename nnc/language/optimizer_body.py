@@ -24,7 +24,6 @@ from nnc.language.updating import Held, Updating
 from nnc.language.values import (
     Anything,
     Configured,
-    Defined,
     Poison,
     Poisoned,
     Tensor,
@@ -51,12 +50,17 @@ def update(ctx: Elaboration, optimizer: Configured, given: Sequence[Given], span
         if param.name.text not in found:
             raise missing(ctx, optimizer.defined, param, span, "input")
     parameter, gradient = (tensor(ctx, found[each].value, found[each].span) for each in _INPUTS)
-    prefixes = {held.slot.name.rpartition("_")[0] for held in updating_of(ctx).slots}
+    updating = updating_of(ctx)
+    if updating.is_stored:
+        parameter = updating.parameter
+    prefixes = {held.slot.name.rpartition("_")[0] for held in updating.slots}
     stem = prefix = snake_case(name)
     while prefix in prefixes:
         prefix = f"{stem}_{2 if prefix == stem else int(prefix.rpartition('_')[2]) + 1}"
     with ctx.using(name, span, optimizer.defined.home.is_library, ()):
-        return body(ctx, optimizer, parameter, gradient, span, f"{prefix}_")
+        made = body(ctx, optimizer, parameter, gradient, span, f"{prefix}_")
+    updating.made.add(made)
+    return made
 
 
 def updating_of(ctx: Elaboration) -> Updating:
@@ -88,19 +92,21 @@ def body(
     if updating.is_stored:
         frame.bind(PARAMETER + "'", parameter, span)
     slots: dict[str, Held] = {}
+    last: Anything = None
     for statement in definition.body.statements:
         if isinstance(statement, tree.StateStmt):
             held = _state(ctx, statement, frame, prefix)
             if held is not None:
                 slots[statement.name.text] = held
         elif isinstance(statement, tree.Assign):
-            _assign(ctx, statement, frame)
+            value = _assign(ctx, statement, frame)
+            last = value if statement.names[0].text == PARAMETER + "'" else last
         elif isinstance(statement, tree.Penalty):
             raise ctx.fail("E0408", "a penalty belongs to a layer or model", statement.span, help="add it to the loss")
         else:
             run(ctx, tree.Block((statement,), statement.span), frame, {})
     if updating.is_stored:
-        return _stored(ctx, definition, frame, parameter, span)
+        return _stored(ctx, frame, last, span)
     new = frame.names.get(PARAMETER + "'")
     if new is None:
         raise ctx.fail("E0509", f"`{optimizer.defined.name}` never sets `parameter'`", span)
@@ -111,30 +117,14 @@ def body(
     return tensor(ctx, new.value, span)
 
 
-def _stored(ctx: Elaboration, definition: tree.Definition, frame: Frame, parameter: Tensor, span: Span) -> Tensor:
-    """The weight used outside of training: `result`; where there is none, that of the optimizer whose step is the
-    body's own; else the parameter."""
+def _stored(ctx: Elaboration, frame: Frame, last: Anything, span: Span) -> Tensor:
+    """The weight used outside of training: `result`; where there is none, and `parameter'` is what another optimizer
+    makes, that one's; else the parameter. last: what `parameter'` is set to."""
     found = frame.names.get(RESULT)
     if found is not None:
         return tensor(ctx, found.value, span)
-    applied = last_step(definition)
-    if applied is None:
-        return parameter
-    inner = ctx.evaluate(applied.function, frame)
-    if isinstance(inner, Defined):
-        inner = ctx.configured(inner, span, frame)
-    if not isinstance(inner, Configured) or inner.defined.kind != "optimizer":
-        return parameter
-    stored = [Given(None, each, span) for each in (parameter, frame.names[GRADIENT].value)]
-    return update(ctx, inner, stored, span, frame)
-
-
-def last_step(definition: tree.Definition) -> tree.Call | None:
-    """What `parameter'` is set to, where that is a call: it may be another optimizer's step."""
-    for statement in definition.body.statements:
-        if isinstance(statement, tree.Assign) and [name.text for name in statement.names] == [PARAMETER + "'"]:
-            return statement.value if isinstance(statement.value, tree.Call) else None
-    return None
+    updating = updating_of(ctx)
+    return last if isinstance(last, Tensor) and last in updating.made else updating.parameter
 
 
 def _count(ctx: Elaboration, span: Span) -> Tensor:
@@ -229,20 +219,25 @@ def shaped(ctx: Elaboration, value: Tensor, type: TensorType, name: str, span: S
     return ctx.op("broadcast", [value], span, {"shape": type.shape, "batched": False}, name)
 
 
-def _assign(ctx: Elaboration, statement: tree.Assign, frame: Frame) -> None:
+def _assign(ctx: Elaboration, statement: tree.Assign, frame: Frame) -> Anything:
+    """What a name is set to, where it is bound. Of what is stored, new values are evaluated for the slots that they
+    bring along, and their names stand for the old ones."""
     name = statement.names[0]
     is_stored = updating_of(ctx).is_stored
-    if name.text in frame.dropped or (is_stored and name.primed) or (not is_stored and name.text == RESULT):
-        return
+    if name.text in frame.dropped or (not is_stored and name.text == RESULT):
+        return None
     try:
-        if name.primed:
-            frame.bind(name.text, ctx.evaluate(statement.value, frame, name.base), statement.span)
-        else:
-            assign(ctx, statement, frame, {})
+        if not name.primed:
+            return assign(ctx, statement, frame, {})
+        value = ctx.evaluate(statement.value, frame, name.base)
+        if not is_stored:
+            frame.bind(name.text, value, statement.span)
+        return value
     except Poisoned:
         frame.bind(name.text, Poison(), statement.span)
         if name.text == PARAMETER + "'":
             raise
+        return None
 
 
 def tensor(ctx: Elaboration, value: Anything, span: Span) -> Tensor:

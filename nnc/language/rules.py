@@ -16,7 +16,7 @@ from nnc.base.names import snake_case
 from nnc.base.source import Span
 from nnc.language.context import Elaboration
 from nnc.language.operators import number
-from nnc.language.optimizer_body import GRADIENT, PARAMETER, RESULT, SCALAR, STEP, body, last_step, shaped, updating_of
+from nnc.language.optimizer_body import GRADIENT, PARAMETER, RESULT, SCALAR, STEP, body, shaped, updating_of
 from nnc.language.updating import Constraint, Held, Updating
 from nnc.language.values import (
     Configured,
@@ -76,7 +76,7 @@ def _compile(
     else:
         update = replace(update, parameters=tuple(p for p in update.parameters if p is not updating.total))
     slots = tuple(held.slot for held in updating.slots)
-    result = _result(ctx, optimizer, type, steps, span)
+    result = _result(ctx, optimizer, type, updating, span)
     return Rule((), update, slots, type is None, summand, result)
 
 
@@ -87,7 +87,7 @@ def _begin(ctx: Elaboration, type: TensorType | None, steps: int, span: Span) ->
     gradient = ctx.builder.parameter(type or SCALAR, GRADIENT, place)
     counter = ctx.builder.parameter(TensorType("i64"), STEP, place)
     total = ctx.builder.parameter(SCALAR, "total", place)
-    ctx.updating = Updating(parameter.type, counter, total, steps, type is None)
+    ctx.updating = Updating(parameter.type, parameter, counter, total, steps, type is None)
     return parameter, gradient, ctx.updating
 
 
@@ -159,14 +159,15 @@ def _constrained(ctx: Elaboration, constraint: Constraint, new: Tensor) -> Tenso
 
 
 def _result(
-    ctx: Elaboration, optimizer: Configured, type: TensorType | None, steps: int, span: Span
+    ctx: Elaboration, optimizer: Configured, type: TensorType | None, trained: Updating, span: Span
 ) -> Function | None:
     """`result` of a body as a function (parameter, step, *slots); None where there is none, or where it is the
-    parameter."""
+    parameter. trained: what the update carries along."""
     definition = optimizer.defined.definition
     assert isinstance(definition, tree.Definition), "an optimizer is one"
-    if last_step(definition) is None and not any(RESULT in _assigned(each) for each in definition.body.statements):
+    if not trained.made and not any(RESULT in _assigned(each) for each in definition.body.statements):
         return None
+    steps = trained.steps
     with ctx.apart("weight"):
         parameter, gradient, updating = _begin(ctx, type, steps, span)
         updating.is_stored = True
@@ -176,13 +177,16 @@ def _result(
         if value is parameter:
             return None
         value = shaped(ctx, value, parameter.type, RESULT, span)
-        first = ctx.op("eq", [updating.counter, ctx.constant(1, "i64", span)], span, hint="is_first")
-        value = ctx.op("where", [first, parameter, value], span, hint="weight")
+        last = ctx.constant(steps, "i64", span)
+        none = ctx.op("le", [updating.counter, last], span, hint="is_first")
+        value = ctx.op("where", [none, parameter, value], span, hint="weight")
         function = without_dead_code(ctx.builder.finish([value]))
-    if _is_read(function, gradient) or _is_read(function, updating.total):
+    is_applied = [held.slot.name for held in updating.slots] != [held.slot.name for held in trained.slots]
+    if is_applied or _is_read(function, gradient) or _is_read(function, updating.total):
+        problem = "applies an optimizer" if is_applied else "reads the gradient"
         raise ctx.fail(
             "E0520",
-            f"the `result` of `{optimizer.defined.name}` reads the gradient",
+            f"the `result` of `{optimizer.defined.name}` {problem}",
             span,
             "outside of training there is none",
             help="make it of `parameter`, of states and of `step`",

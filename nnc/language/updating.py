@@ -31,16 +31,19 @@ class Updating:
     counter:    the number of the step under way, i64; a gradient is applied every `steps` of them.
     total:      what `global_norm` is the root of.
     is_generic: whether the body is for any shape: what needs the parameter's own raises NeedsShape.
+    made:       what optimizers that the body applies make of the parameter.
     is_stored:  whether names stand for what lies between two steps: for the weight that is used outside of training.
     """
 
     type: TensorType
+    parameter: Tensor
     counter: Tensor
     total: Tensor
     steps: int
     is_generic: bool
     is_stored: bool = False
     slots: list[Held] = field(default_factory=list)
+    made: set[Tensor] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

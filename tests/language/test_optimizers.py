@@ -36,6 +36,15 @@ optimizer Doubled(inner = Plain) {
 """
 
 
+AVERAGED = """optimizer Averaged(inner = SGD(0.5), share = 0.25) {
+    state mean = parameter
+    parameter' = inner(parameter, gradient)
+    mean' = mean + share * (parameter' - mean)
+    result = mean
+}
+"""
+
+
 def net(optimizer: str) -> str:
     return (
         f"{DEFINITIONS}model Net(x: float[4]) -> y: float[3] {{\n    h = x |> Dense(2)\n    y = h |> Dense(3)\n}}\n"
@@ -124,6 +133,57 @@ def test_frozen_parts():
     assert model_of(net("{ h: none, h.dense.bias: SGD, y: none }")).trained == {"h.dense.bias"}
 
 
+def outside(body: str, gradients: list[float], every: int) -> list[tuple[float, dict[str, float]]]:
+    """The weight that evaluation reads after each step, and the slots with the parameter."""
+    lines = "".join(f"    {line}\n" for line in body.splitlines())
+    text = f"{AVERAGED}optimizer Own(inner = Averaged) {{\n{lines}}}\n" + net("Own").replace(
+        "optimizer = Own", f"optimizer = Own\n    gradient_accumulation_steps = {every}"
+    )
+    (compiled,) = model_of(text).rules
+    slots, value, found = [slot.initial for slot in compiled.slots], 1.0, []
+    for number, gradient in enumerate(gradients, 1):
+        operands = [np.float64(value), np.float64(gradient), np.int64(number), *slots]
+        value, *slots = (float(each) for each in evaluate(compiled.update, operands, 1))
+        named = {"parameter": value, **{slot.name: each for slot, each in zip(compiled.slots, slots, strict=True)}}
+        used = value
+        if compiled.result is not None:
+            (used,) = evaluate(compiled.result, [np.float64(value), np.int64(number + 1), *slots], 1)
+        found.append((float(used), named))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("body", "used"),
+    [
+        ("parameter' = inner(parameter, gradient)", "averaged_mean"),
+        ("fast = inner(parameter, gradient)\nparameter' = fast", "averaged_mean"),
+        ("state twice = zeros\ntwice' = 2 * inner(parameter, gradient)\nparameter' = twice'", "parameter"),
+        ("state slow = parameter\nslow' = 0.5 * inner(parameter, gradient)\nparameter' = slow'\nresult = slow", "slow"),
+        ("first = SGD(0.1, momentum = 0.5)(parameter, gradient)\nparameter' = inner(first, gradient)", "averaged_mean"),
+        ("parameter' = inner(inner(parameter, gradient), gradient)", "averaged_2_mean"),
+        ("parameter' = SGD(0.1)(inner(parameter, gradient), gradient)", "parameter"),
+        (
+            "parameter' = inner(parameter, gradient)\nrest = inner(parameter, gradient)\nresult = rest",
+            "averaged_2_mean",
+        ),
+        ("parameter' = 0.5 * inner(parameter, gradient)\nresult = parameter", "parameter"),
+    ],
+)
+@pytest.mark.parametrize("every", [1, 3])
+def test_the_weight_outside_of_training(body, used, every):
+    for number, (weight, named) in enumerate(outside(body, GRADIENTS, every), 1):
+        wanted = named[used] if number >= every else 1.0  # what no step was made of yet is as it began
+        assert weight == pytest.approx(wanted, rel=1e-12), f"after step {number}"
+
+
+def test_a_weight_that_knows_the_step():
+    body = "state mean = zeros\nparameter' = inner(parameter, gradient)\nmean' = 0.5 * (mean + parameter')\n"
+    found = outside(f"{body}result = mean / (1 - 0.5 ^ step)", GRADIENTS, 2)
+    steps = [0, 1, 1, 2, 2]
+    for (weight, named), step in zip(found, steps, strict=True):
+        assert weight == pytest.approx(named["mean"] / (1 - 0.5**step) if step else 1.0, rel=1e-6)
+
+
 @pytest.mark.parametrize(
     ("optimizer", "expected"),
     [
@@ -154,6 +214,8 @@ def test_mistakes(optimizer, expected):
         ("inner = SGD(0.1)\nparameter' = inner(parameter, grad = gradient)", ["E0401"]),
         ("parameter' = Own(parameter, gradient)", ["E0216"]),
         ("state s = [1]\nparameter' = s", ["E0418"]),
+        ("parameter' = parameter - gradient\nresult = parameter + gradient", ["E0520"]),
+        ("parameter' = parameter - gradient\nresult = 2 * Lookahead(parameter, gradient)", ["E0520"]),
     ],
 )
 def test_mistakes_in_a_body(body, expected):
