@@ -38,6 +38,7 @@ from nnc.tensor.program import PLAIN_WEIGHT, Optimizer, Plain, Report, Settings
 # metrics add no penalty; an optimizer may name all parameters, early stopping all that is reported
 _ORDER = {LOSS: 0, OPTIMIZER: 2, EARLY_STOPPING: 3}
 COUNT = "count"
+VALIDATION = "val_"  # before what is reported of the validation data
 TAKEN = (LOSS, COUNT, PLAIN_WEIGHT)
 
 
@@ -51,6 +52,7 @@ class Training:
     accumulators: dict[str, Tensor] = field(default_factory=dict)
     folds: dict[str, str] = field(default_factory=dict)  # of accumulators that are no sums: "max" or "min"
     reports: list[Report] = field(default_factory=list)
+    places: dict[str, Span] = field(default_factory=dict)  # of the terms and metrics that are reported
     optimizers: tuple[Optimizer, ...] = ()
     targets: dict[str, Anything] = field(default_factory=dict)
     early_stopping: Mapping[str, Plain] | None = None
@@ -73,7 +75,21 @@ def train_block(ctx: Elaboration, node: tree.Train, frame: Frame) -> Training:
     for name, statement in sorted(settings.items(), key=lambda item: _ORDER.get(item[0], 1)):
         found.spans[name] = statement.value.span
         _guarded(ctx, partial(_setting, ctx, name, statement, frame, found))
+    for name in found.places:
+        _guarded(ctx, partial(_told_apart, ctx, name, found))
     return found
+
+
+def _told_apart(ctx: Elaboration, name: str, found: Training) -> None:
+    """Raises Poisoned where `name` is what another number is called when it is of the validation data."""
+    other = name.removeprefix(VALIDATION)
+    if other != name and any(report.name == other for report in found.reports):
+        raise ctx.fail(
+            "E0511",
+            f"`{name}` is what the `{other}` of the validation data is called",
+            found.places[name],
+            help="choose another name",
+        )
 
 
 def batch_length(ctx: Elaboration, node: tree.Train, frame: Frame) -> int | None:
@@ -146,6 +162,7 @@ def _loss(ctx: Elaboration, value: Anything, span: Span, found: Training) -> Non
         if name:
             key = f"{name}_{LOSS}"
             found.accumulators[key] = total
+            found.places[key] = places[name]
             found.reports.append(Report(key, key, COUNT))
     if poisoned:
         raise Poisoned
@@ -244,7 +261,7 @@ def _metrics(ctx: Elaboration, value: Anything, span: Span, found: Training) -> 
     taken = (*TAKEN, *(each.port.name for each in ctx.weighings))
     poisoned = False
     for name, metric in value.entries.items():
-        place = value.spans[name]
+        place = found.places[name] = value.spans[name]
         try:
             if name in taken or name.endswith(f"_{LOSS}") or name in found.accumulators:
                 raise ctx.fail("E0511", f"a metric cannot be called `{name}`", place, help="choose another name")

@@ -100,7 +100,8 @@ TABLE: tuple[Explanation, ...] = (
     in_training(
         "E0511",
         "a metric's name is taken",
-        "`loss`, `count`, `weight` and names that end with `_loss` are reported already.",
+        "`loss`, `count`, `weight` and names that end with `_loss` are reported already, and `val_` before a name is "
+        "that number of the validation data.",
         f"{_BOTH}\nmetrics = {{ loss: accuracy(y, label) }}",
         f"{_BOTH}\nmetrics = {{ hits: accuracy(y, label) }}",
     ),
