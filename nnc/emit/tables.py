@@ -154,6 +154,7 @@ def report(row: Report, function: Result | None) -> Group:
 
 def slots(schedule: Schedule) -> list[str]:
     """`Slot("m", 0.0, PARAMETERS)`; beside some of the parameters `PARAMETERS[2:4]`, or a list of places."""
+    read = _read_slots(schedule)
     parameters = sorted(schedule.model.parameters, key=lambda row: schedule.layout.offsets[row.path])
     own: dict[tuple[str, float], dict[str, TensorType | None]] = {}
     for rule in schedule.model.rules:
@@ -165,8 +166,16 @@ def slots(schedule: Schedule) -> list[str]:
         entries = [row for row in parameters if row.path in types and row.path in layout.offsets]
         if entries:
             places = _places(parameters, entries, types, layout, schedule.layout)
-            rows.append(call("Slot", quoted(name), number(initial), places))
+            rows.append(call("Slot", quoted(name), number(initial), places, *(["read=True"] if name in read else [])))
     return table("SLOTS", rows)
+
+
+def _read_slots(schedule: Schedule) -> set[str]:
+    """The slots that predictions are made of."""
+    program = schedule.predict.program
+    used = {arg for op in program.function.ops for arg in op.args} | set(program.function.results)
+    pairs = zip(program.function.parameters, program.inputs, strict=True)
+    return {binding.name for value, binding in pairs if binding.role is Role.SLOT and value in used}
 
 
 def _places(

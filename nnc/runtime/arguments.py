@@ -1,6 +1,7 @@
 """Checks of numbers and data sets that `fit`, `evaluate` and `predict` are given."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,6 @@ def data_of(
     x: Any,
     y: Any,
     sample_weight: Any = None,
-    class_weight: Any = None,
     terms: Sequence[Weight] = (),
 ) -> Data:
     """Inputs, targets and weights, checked together. `x` may be a dict that holds the targets too; `terms` are those of
@@ -50,9 +50,15 @@ def data_of(
     if y is not None or any(port.default is None for port in targets):
         arrays |= arrays_of(y, targets, "y", unread(given, targets, terms))
     arrays = filled(arrays, (*inputs, *targets))
-    weights = with_classes(given, class_weight, arrays, targets, terms)
-    plain = weights.pop(PLAIN)
-    return Data(arrays, plain, samples, weights)
+    return Data(arrays, given.pop(PLAIN), samples, given)
+
+
+def classed(data: Data, class_weight: Any, targets: Sequence[Port], terms: Sequence[Weight]) -> Data:
+    """The data with their weights times those of the classes, where such are given."""
+    if class_weight is None:
+        return data
+    weights = with_classes(data.weights, class_weight, data.arrays, targets, terms)
+    return replace(data, weight=weights.pop(PLAIN), terms=weights)
 
 
 def inputs_of(inputs: Sequence[Port], x: Any) -> Data:
@@ -75,7 +81,7 @@ def validation_of(inputs: Sequence[Port], targets: Sequence[Port], given: Any, t
         raise UsageError(f"validation_data is {what}; it takes (x, y) or (x, y, sample_weight)")
     try:
         x, y, *weight = parts
-        return data_of(inputs, targets, x, y, weight[0] if weight else None, terms=terms)
+        return data_of(inputs, targets, x, y, weight[0] if weight else None, terms)
     except DataError as error:
         raise DataError(f"validation_data: {error}") from error
 

@@ -84,11 +84,12 @@ class Place:
 @dataclass(frozen=True, slots=True)
 class Slot:
     """A state of the optimizer beside some parameters, in the flat buffer `name`: its first value everywhere, and its
-    places, which are the parameters themselves where it lies as they do."""
+    places, which are the parameters themselves where it lies as they do. read: by evaluation and prediction too."""
 
     name: str
     initial: float
     places: Sequence[Parameter | Place]
+    read: bool = False
 
 
 @dataclass(frozen=True, slots=True)

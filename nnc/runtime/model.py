@@ -105,10 +105,12 @@ class Model(Holder):
             x, y = loaded.x, loaded.y
             sample_weight = loaded.sample_weight if sample_weight is None else sample_weight
             validation_data = loaded.validation if validation_data is None else validation_data
-        data = self._data(x, y, sample_weight, class_weight)
+        data, held = arguments.data_of(self.inputs, self.targets, x, y, sample_weight, self.weights), None
         if validation_data is not None:
-            return data, arguments.validation_of(self.inputs, self.targets, validation_data, self.weights)
-        return split_tail(data, fraction, self.targets) if fraction else (data, None)
+            held = arguments.validation_of(self.inputs, self.targets, validation_data, self.weights)
+        elif fraction:
+            data, held = split_tail(data, fraction, self.targets)
+        return arguments.classed(data, class_weight, self.targets, self.weights), held  # of training alone, as Keras's
 
     def _validation(self, data: Data | None, batch_size: int, steps: int | None, frequency: int) -> Validation | None:
         if data is None:
@@ -216,7 +218,8 @@ class Model(Holder):
         return shell.main(cls, arguments)
 
     def _data(self, x: Any, y: Any, sample_weight: Any, class_weight: Any = None) -> Data:
-        return arguments.data_of(self.inputs, self.targets, x, y, sample_weight, class_weight, self.weights)
+        data = arguments.data_of(self.inputs, self.targets, x, y, sample_weight, self.weights)
+        return arguments.classed(data, class_weight, self.targets, self.weights)
 
     def _setting(self, name: str, given: Any, otherwise: Any) -> Any:
         return given if given is not None else self.defaults.get(name, otherwise)

@@ -9,6 +9,7 @@ from typing import Any
 from nnc.runtime.callbacks import Callback, Logs
 from nnc.runtime.data import did_you_mean
 from nnc.runtime.errors import UsageError
+from nnc.runtime.trained import set_weights
 
 VALIDATION = "val_"
 
@@ -72,7 +73,7 @@ class EarlyStopping(Callback):
             if self.baseline is None or self._is_better(value, self.baseline):
                 state["wait"] = 0
             if self.restore_best_weights:
-                views = self.model.store.weights()
+                views = self.model.store.evaluated()
                 self.model.best[self.monitor] = {path: view.clone() for path, view in views.items()}
         elif state["wait"] >= self.patience and epoch > 0:
             state["stopped"], self.model.stop_training = epoch, True
@@ -84,7 +85,7 @@ class EarlyStopping(Callback):
         if best is not None and self.restore_best_weights:
             if self.verbose:
                 print(f"The weights are those of epoch {self._state['best_epoch'] + 1}, the best.")
-            self.model.set_weights(best)
+            set_weights(self.model.store.evaluated(), best)
 
     def _is_better(self, value: float, other: float) -> bool:
         return self._sign * value + self._min_delta < self._sign * other

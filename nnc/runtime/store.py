@@ -144,5 +144,11 @@ class Store:
         tensors.update({f"optimizer.{slot}/{path}": view for (slot, path), view in self.slot_views().items()})
         return tensors
 
+    def evaluated(self) -> dict[str, Tensor]:
+        """All that evaluation and prediction read: weights, and slots where an optimizer has them read others."""
+        read = {slot.name for slot in self.slots if slot.read}
+        slots = {f"optimizer.{slot}/{path}": view for (slot, path), view in self.slot_views().items() if slot in read}
+        return {**self.weights(), **slots}
+
     def weights(self) -> Mapping[str, Tensor]:
         return {**self.views("parameter"), **self.views("state")}

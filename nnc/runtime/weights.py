@@ -20,12 +20,23 @@ _SEVERAL = (Mapping, list, tuple, np.ndarray, Tensor)  # what may hold the weigh
 
 
 def sample_weights(given: Any, samples: int, terms: Sequence[Weight]) -> dict[str, Tensor]:
-    """f32[samples] by the terms' names, and the plain ones at "": what was given for all, 1 where nothing was. Of
-    weights by term, the plain ones are the least of a sample's."""
+    """f32[samples] by their names in a step's namespace, of the terms and PLAIN: what was given for all, 1 where
+    nothing was. Of weights by term, the plain ones are the least of a sample's."""
     if not isinstance(given, Mapping):
         weight = _weight(given, samples, "sample_weight")
-        return {"": weight, **{row.term: weight for row in terms}}
-    names = [row.term for row in terms]
+        found = {PLAIN: weight, **{row.attribute: weight for row in terms}}
+    else:
+        names = [row.term for row in terms]
+        _check_terms(given, names)
+        by_term = {
+            row.attribute: _weight(given.get(row.term), samples, f"sample_weight[{row.term!r}]") for row in terms
+        }
+        found = {PLAIN: torch.stack(list(by_term.values())).amin(0), **by_term}
+    _refuse_nothing(found)
+    return found
+
+
+def _check_terms(given: Mapping[Any, Any], names: Sequence[str]) -> None:
     if not names:
         raise DataError(
             "sample_weight is a dict, and the loss has no terms to name; give one number a sample, or make the loss a "
@@ -34,8 +45,11 @@ def sample_weights(given: Any, samples: int, terms: Sequence[Weight]) -> dict[st
     for name in given:
         if name not in names:
             raise DataError(f"sample_weight holds {name!r}, which is no term of the loss; {did_you_mean(name, names)}")
-    found = {name: _weight(given.get(name), samples, f"sample_weight[{name!r}]") for name in names}
-    return {"": torch.stack(list(found.values())).amin(0), **found}
+
+
+def _refuse_nothing(weights: Mapping[str, Tensor]) -> None:
+    if not any(bool(weight.any()) for weight in weights.values()):
+        raise DataError("every sample's weight is 0: there is nothing to learn from")
 
 
 def unread(weights: Mapping[str, Tensor], targets: Sequence[Port], terms: Sequence[Weight]) -> dict[str, Tensor]:
@@ -43,7 +57,7 @@ def unread(weights: Mapping[str, Tensor], targets: Sequence[Port], terms: Sequen
     left out."""
     found = {}
     for port in targets:
-        readers = [weights[row.term] for row in terms if port.name in row.targets] if terms else [weights[""]]
+        readers = [weights[row.attribute] for row in terms if port.name in row.targets] if terms else [weights[PLAIN]]
         if readers:
             mask = torch.stack([weight == 0 for weight in readers]).all(0)
             if bool(mask.any()):
@@ -58,14 +72,14 @@ def with_classes(
     targets: Sequence[Port],
     terms: Sequence[Weight],
 ) -> dict[str, Tensor]:
-    """The weights by their names in a step's namespace, times those of the classes of the targets that each term
+    """The weights, by their names in a step's namespace, times those of the classes of the targets that each term
     reads; the plain ones times those of all."""
-    by_target = {} if class_weight is None else _class_weights(class_weight, arrays, targets)
-    found = {PLAIN: _times(weights[""], list(by_target.values()))}
+    by_target = _class_weights(class_weight, arrays, targets)
+    found = {PLAIN: _times(weights[PLAIN], list(by_target.values()))}
     for row in terms:
-        found[row.attribute] = _times(weights[row.term], [by_target[name] for name in row.targets if name in by_target])
-    if not any(bool(weight.any()) for weight in found.values()):
-        raise DataError("every sample's weight is 0: there is nothing to learn from")
+        factors = [by_target[name] for name in row.targets if name in by_target]
+        found[row.attribute] = _times(weights[row.attribute], factors)
+    _refuse_nothing(found)
     return found
 
 

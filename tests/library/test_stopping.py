@@ -20,14 +20,13 @@ class Weights:
     def __init__(self) -> None:
         self.value, self.stop_training = torch.tensor(-1.0), False
         self.place, self.best = Place(), {}
-        self.store = SimpleNamespace(weights=lambda: {"w": self.value})
+        self.store = SimpleNamespace(evaluated=lambda: {"w": self.value})
 
     def get_weights(self) -> Any:
         return [self.value.clone()]
 
     def set_weights(self, weights: Any) -> None:
-        (value,) = weights.values() if isinstance(weights, dict) else weights
-        self.value = value
+        (self.value,) = weights
 
 
 def epochs(callback: Any, numbers: list[float], monitor: str) -> tuple[int, float]:

@@ -16,7 +16,7 @@ from nnc.base.diagnostic import Reporter
 from nnc.base.source import Source
 from nnc.emit import module as emission
 from nnc.pipeline import Options, schedule
-from nnc.runtime import Callback
+from nnc.runtime import Callback, EarlyStopping
 from nnc.runtime.random import Orders
 from nnc.schedule.kernel import KernelKind
 from tests.programs.harness import check_padding, imported, run_interpreted
@@ -376,6 +376,22 @@ def test_averages_are_saved(tmp_path) -> None:
     again.load(tmp_path / "whole")
     np.testing.assert_array_equal(again.predict(x, verbose=0), predicted)
     assert again.evaluate(x, y, verbose=0) == lost
+
+
+def test_the_best_averages_are_restored(tmp_path) -> None:
+    """What evaluation reads comes back from the best epoch, averages too, also in a run that goes on from a file."""
+    cls, (x, y) = made("averaged"), data()
+    held = ({"x": -x["x"]}, {"wanted": y["wanted"] * 0.1})
+    given = {"batch_size": BATCH, "epochs": 9, "verbose": 0, "validation_data": held}
+    given |= {"callbacks": [EarlyStopping("val_loss", patience=9, restore_best_weights=True)]}
+    model = cls(seed=SEED, backend="torch")
+    losses = model.fit(x, y, **given, checkpoint=tmp_path / "whole").history["val_loss"]
+    best = min(losses)
+    assert best < losses[-1] - 1e-4, "the last epoch is the best, which says nothing"
+    assert model.evaluate(*held, verbose=0)["loss"] == pytest.approx(best, rel=1e-12)
+    again = cls(seed=9, backend="torch")
+    again.load(tmp_path / "whole")
+    assert again.evaluate(*held, verbose=0)["loss"] == pytest.approx(best, rel=1e-12)
 
 
 def forward_of(model: Any, x: dict[str, np.ndarray]) -> Tensor:

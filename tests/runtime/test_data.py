@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from nnc.runtime import DataError, DataWarning, Port, UsageError, load_npz
-from nnc.runtime.arguments import data_of
+from nnc.runtime.arguments import classed, data_of
 from nnc.runtime.npz import load_data
 from tests.runtime import reference
 from tests.runtime.handmade import Handmade
@@ -144,7 +144,8 @@ def test_weights(given: dict[str, Any], message: str) -> None:
 
 
 def test_class_weight_may_name_its_target() -> None:
-    data = data_of(Handmade.inputs, Handmade.targets, X, Y, np.arange(1, 7), {"label": {0: 3.0}})
+    data = data_of(Handmade.inputs, Handmade.targets, X, Y, np.arange(1, 7))
+    data = classed(data, {"label": {0: 3.0}}, Handmade.targets, ())
     assert data.weight.tolist() == (np.arange(1, 7) * np.where(Y == 0, 3.0, 1.0)).tolist()
 
 

@@ -1,6 +1,7 @@
 """`fit` and its kin as a Keras user meets them: callbacks, history, progress, the module's shell."""
 
 import io
+import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -219,3 +220,20 @@ def test_shell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         Handmade.main(["train", "--epochs", "many"])
     assert caught.value.code == 2
+
+
+def test_classes_weigh_in_training_alone() -> None:
+    """However the validation data are given; the weights of samples count there too."""
+    x, y = reference.data(37)
+    weight = np.random.default_rng(3).uniform(0.5, 2, len(x)).astype(np.float32)
+    kept = math.floor(len(x) * (1 - 0.3))
+    given = {"class_weight": {0: 1.0, 1: 0.25, 2: 4.0}, "batch_size": 8, "epochs": 2, "verbose": 0}
+    split, parts = Handmade(seed=5), Handmade(seed=5)
+    found = split.fit(x, y, validation_split=0.3, sample_weight=weight, **given).history
+    held = (x[kept:], y[kept:], weight[kept:])
+    wanted = parts.fit(x[:kept], y[:kept], sample_weight=weight[:kept], validation_data=held, **given).history
+    assert found == wanted
+    last = split.evaluate(x[kept:], y[kept:], sample_weight=weight[kept:], verbose=0)
+    assert {name: values[-1] for name, values in found.items() if name.startswith("val_")} == {
+        f"val_{name}": value for name, value in last.items()
+    }
