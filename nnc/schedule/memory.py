@@ -32,8 +32,7 @@ def order(kernels: tuple[Kernel, ...]) -> tuple[Kernel, ...]:
         waits[kernel] = {maker for maker in found if maker is not None and maker is not kernel}
     for kernel in kernels:  # what outlives the step is written only when all have read the old
         for write in kernel.writes:
-            is_last = kernel.kind is KernelKind.UPDATE or makes.get(write.value) is not kernel
-            if write.buffer.space in LASTING and not is_last:
+            if write.buffer.space in LASTING and kernel.kind is not KernelKind.UPDATE:
                 old = {k for k in kernels for v, b in k.reads if b == write.buffer and v is not write.value}
                 waits[kernel] |= {reader for reader in old if reader is not kernel and kernel not in waits[reader]}
     for kernel in kernels:

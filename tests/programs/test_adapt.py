@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from nnc.base.diagnostic import Reporter
 from nnc.base.source import Source
@@ -75,8 +76,46 @@ def check_first(backend):
     np.testing.assert_allclose(model.predict({"x": x, "ids": ids}, verbose=0), wanted, rtol=1e-6)
 
 
+POWER = """layer Spectral(x: float[D]) -> y: float[2] {
+    param kernel: float[D, 2] = glorot_uniform
+    state u: float[2] = ones
+    v  = kernel @ u
+    v2 = v / sqrt(sum(v ^ 2))
+    w  = transpose(kernel) @ v2
+    u' = stop_gradient(w / sqrt(sum(w ^ 2)))
+    y  = x @ (kernel / sum(v2 * (kernel @ u')))
+}
+"""
+
+
+def check_power(backend):
+    """A state that is read, renewed, and read again by the gradient: one step of a power iteration."""
+    cls = net("y = Spectral(x)", "x: float[3]", POWER)
+    x, t = data(3)
+    model = cls(device="cpu", seed=1, _guard=True, backend=backend)
+    kernel = model.parameters["y.spectral.kernel"].double()
+    u = model.states["y.spectral.u"].double()
+    for _ in range(3):
+        kernel.requires_grad_()
+        v = kernel @ u
+        v2 = v / v.norm()
+        w = (kernel.T @ v2).detach()
+        new = w / w.norm()
+        y = torch.tensor(x).double() @ (kernel / (v2 * (kernel @ new)).sum())
+        (gradient,) = torch.autograd.grad((y - torch.tensor(t)).square().mean(), kernel)
+        kernel, u = (kernel - 1e-3 * gradient).detach(), new
+        model.train_on_batch(x, t)
+    np.testing.assert_allclose(model.states["y.spectral.u"], u, rtol=1e-5)
+    np.testing.assert_allclose(model.parameters["y.spectral.kernel"], kernel, rtol=1e-5)
+    assert model.guards.overwritten() == []
+
+
+def test_a_power_iteration():
+    check_power("torch")
+
+
 def test_states_through_triton():
-    run_interpreted("from tests.programs.test_adapt import check_first\ncheck_first('triton')")
+    run_interpreted("from tests.programs.test_adapt import *\ncheck_first('triton')\ncheck_power('triton')")
 
 
 FORMS = """layer Odd(x: float[D]) -> y {
