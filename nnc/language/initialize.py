@@ -96,6 +96,14 @@ def parameter(ctx: Elaboration, node: tree.ParamStmt, type: TensorType, frame: F
                 help="make a layer of its own for each shape",
             )
         return _held(ctx, known, node)
+    if type.element != "f32":
+        raise ctx.fail(
+            "E0412",
+            f"a parameter is float, and `{name}` is {spell(type)}",
+            node.type.span,
+            "it is trained",
+            help="a `state` may be of any element type",
+        )
     _register(ctx, node, path, type, initializer, expression, frame)
     if constraint is not None:
         ctx.registry.constraints.setdefault(path, constraint)

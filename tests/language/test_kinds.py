@@ -40,6 +40,16 @@ def test_a_layer_of_a_type_with_a_range() -> None:
     assert next(each.code for each in tried(text)[1].all if each.level == "error") == "E0412"
 
 
+@pytest.mark.parametrize("type", ["i32[D]", "f16[D]", "bool[D]", "index(3)[D]"])
+def test_a_parameter_is_float(type: str) -> None:
+    layer = f"layer Odd(x: float[D]) -> y {{\n    param k: {type} = ones\n    y = x * float(k)\n}}\n"
+    text = layer + NET.replace("TYPE", "float[8]").replace("NEW", "parameter - rate").replace("x |> D", "x |> Odd |> D")
+    errors = [each for each in tried(text)[1].all if each.level == "error"]
+    assert [(each.code, each.title) for each in errors] == [
+        ("E0412", f"a parameter is float, and `k` is {type.replace('D', '8')}")
+    ]
+
+
 def test_results_feed_a_list() -> None:
     two = "layer Two(x: float[D]) -> (a: float[4], b: float[4]) {\n    a = x |> Dense(4)\n    b = x |> Dense(4)\n}\n"
     text = two + NET.replace("TYPE", "float[8]").replace("NEW", "parameter - rate * gradient")

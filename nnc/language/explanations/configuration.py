@@ -113,7 +113,8 @@ TABLE: tuple[Explanation, ...] = (
     Explanation(
         "E0412",
         "not a type",
-        "Tensors are float, f32, f16, bf16, u8, i32, i64, bool or index(n), with their dimensions in brackets.",
+        "Tensors are float, f32, f16, bf16, u8, i32, i64, bool or index(n), with their dimensions in brackets; what is "
+        "trained is float.",
         "model Net(x: flaot[8]) -> y {\n    y = x |> Dense(4)\n}\n",
         "model Net(x: float[8]) -> y {\n    y = x |> Dense(4)\n}\n",
     ),
