@@ -85,6 +85,37 @@ def test_a_schedule_counts_from_zero(rate, at):
     assert model_of(net(f"SGD({rate})")).optimizers[0].description == f"SGD({rate})"
 
 
+def test_gathered_steps_and_schedules_count_apart():
+    """A schedule counts all batches, `step` the updates."""
+    own = "optimizer Own(rate = 0.5) {\n    parameter' = parameter - rate * gradient / step\n}\n"
+    text = own + net("Own(Halved)").replace("optimizer = Own", "gradient_accumulation_steps = 2\n    optimizer = Own")
+    (compiled,) = model_of(text).rules
+    value, (held,) = 1.0, [slot.initial for slot in compiled.slots]
+    expected, gathered, found, wanted = 1.0, [], [], []
+    for number, gradient in enumerate(GRADIENTS, 1):
+        value, held = evaluate(compiled.update, [np.float64(value), np.float64(gradient), np.int64(number), held], 1)
+        gathered.append(gradient)
+        if number % 2 == 0:
+            expected -= 0.5 ** (number - 1) * np.mean(gathered) / (number // 2)
+            gathered = []
+        found.append(float(value))
+        wanted.append(expected)
+    np.testing.assert_allclose(found, wanted, rtol=1e-9)
+
+
+def test_what_no_gradient_reaches_is_left_alone():
+    """No decay, no constraint moves it."""
+    layer = (
+        "layer Odd(x: float[D]) -> y {\n    param k: float[D] = ones, constraint = half\n"
+        "    y = x + stop_gradient(k)\n}\n"
+    )
+    text = f"fn half(w) = w / 2\n{layer}" + net("SGD(0.1, weight_decay = 0.5)").replace(
+        "x |> Dense(2)", "x |> Odd |> Dense(2)"
+    )
+    step = training_step(model_of(text))
+    assert "h.odd.k" not in {each.name for each in step.outputs if each.role in (Role.PARAMETER, Role.GRADIENT)}
+
+
 def test_an_optimizer_of_another():
     value = slow = 1.0
     expected = []

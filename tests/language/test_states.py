@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from nnc.tensor.evaluate import evaluate
 from nnc.tensor.program import Role
@@ -119,6 +120,31 @@ def test_no_gradient_goes_back_through_a_state():
     results = evaluate(step.function, [given[each.name] for each in step.inputs], BATCH)
     found = {each.name: array for each, array in zip(step.outputs, results, strict=True) if each.role is Role.GRADIENT}
     np.testing.assert_allclose(found["n.k"], 3 * (3.0 + 1))  # y = (2 x + k) * s + k, where s is k and carried
+
+
+def test_no_gradient_goes_from_one_use_to_the_next(given):
+    """The second use's state is made of the first's input, and is a number to it; a value of its own use is not."""
+    layer = """layer Held(x: float[D]) -> y {
+    param gamma: float[D] = ones
+    state s: float[D] = zeros
+    s' = gamma * mean(x, axis = [], batch = true)
+    y = x * s + 0.5 * x * s'
+}
+"""
+    step = gradient_step(model_of(net("n = Held()\na = n(x)\ny = n(x + 0.1 * a)", layer)))
+    x, gamma, s = (torch.tensor(given["x"]), torch.tensor(given["n.gamma"], requires_grad=True), torch.ones(3).double())
+
+    def use(x, s):
+        new = gamma * x.mean(0)
+        return x * s + 0.5 * x * new, new.detach()
+
+    a, new = use(x, s)
+    y, _ = use(x + 0.1 * a, new)
+    (wanted,) = torch.autograd.grad((y - x).square().mean(), gamma)
+    values = {"x": given["x"], "weight": np.ones(BATCH), "n.gamma": given["n.gamma"], "n.s": np.ones(3)}
+    operands = [np.asarray(values[binding.name]) for binding in step.inputs]
+    found = dict(zip([b.name for b in step.outputs], evaluate(step.function, operands, BATCH), strict=False))
+    np.testing.assert_allclose(found["n.gamma"], wanted, rtol=1e-9)
 
 
 def test_metrics_change_no_state(given):

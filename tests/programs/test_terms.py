@@ -179,6 +179,21 @@ def test_labels_are_not_read_at_weight_0(pose) -> None:
         model.evaluate(x, {**y, "digit": digits}, sample_weight={"angle": weight}, verbose=0)
 
 
+def test_a_target_is_read_where_one_of_its_terms_counts(tmp_path) -> None:
+    text = PROGRAM.replace("scale     = mean(angle ^ 2, batch = true)", "scale     = sum(abs(angle - tilt))")
+    (tmp_path / "two.nn").write_text(text, encoding="utf-8")
+    model = nnc.load(tmp_path / "two.nn")(seed=1, backend="torch")
+    x, y, weights = _data()
+    none, one = np.zeros(SAMPLES, np.float32), np.ones(SAMPLES, np.float32)
+    one[[2, 5]] = 0
+    spoilt = {**y, "tilt": y["tilt"].copy()}
+    spoilt["tilt"][[2, 5]] = np.nan
+    model.evaluate(x, spoilt, sample_weight={"angle": none, "size": one}, verbose=0)
+    for weight in ({"angle": one}, {"size": one}, {"angle": weights["label"], "size": one}):
+        with pytest.raises(DataError, match=r"y\['tilt'\]\[2, 0\] is nan"):
+            model.evaluate(x, spoilt, sample_weight=weight, verbose=0)
+
+
 def test_mistakes(pose) -> None:
     x, y, _ = _data()
     with pytest.raises(DataError, match="holds 'lable', which is no term of the loss; did you mean 'label'"):
