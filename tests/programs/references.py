@@ -70,7 +70,9 @@ def together(p: Tensors, d: Tensors) -> Outcome:
     pairs = (alike * distance + (1 - alike) * (0.3 - distance).clamp(min=0)).mean(-1)
     spread = 0.1 * distance.amax(-1) + 0.01 * (u - u.mean(0)).square().mean(-1)
     spread = spread + 0.1 * w.var(0, correction=0).sum()
+    mixed = (0.1 * similarity).exp() @ (u + 1)
     terms = {"contrast": entropy(similarity, row), "pairs": pairs, "spread": spread}
+    terms["mixture"] = 0.0001 * mixed.square().mean(-1)
     return Outcome(
         {"u": u, "w": w}, sum(terms.values(), torch.zeros(())), {"agree": hits(similarity, row)}, terms=terms
     )
