@@ -35,7 +35,12 @@ _INFIX = {
     "not": "~{0}",
     "sign": "torch.sign({0})",
 }
-_DRAWS = {"uniform": ("shape", "low", "high"), "normal": ("shape", "mean", "stddev"), "bernoulli": ("shape", "p")}
+_DRAWS = {
+    "uniform": ("shape", "low", "high"),
+    "normal": ("shape", "mean", "stddev"),
+    "bernoulli": ("shape", "p"),
+    "gamma": ("shape", "alpha", "beta"),
+}
 _REDUCTIONS = {"max": "amax", "min": "amin", "variance": "var"}  # torch's names, where they are others
 _POSITIONS = ("argmax", "argmin")
 _PARTS = {"qr": ("q", "r")}  # what the results of an op are called that has several

@@ -186,7 +186,8 @@ def _call_defined(
     tensor_names = names_of(signature.tensors)
     own = tuple(name for name in parameter_names(target) if name not in names_of(signature.configuration))
     named = {argument.name.text for argument in given if argument.name is not None}
-    is_bare = not given and piped is None and target.makes_layer  # `Flatten()`, as a layer that has configuration
+    # `Flatten()`, as what has configuration
+    is_bare = not given and piped is None and (target.makes_layer or target.kind == "metric")
     is_applied = signature.has_tensors and (
         (not signature.has_configuration and not is_bare)
         or not named.isdisjoint((*tensor_names, *own))

@@ -9,6 +9,7 @@ import pytest
 from nnc.base.render import render
 from nnc.pipeline import compile, imported_now
 from nnc.tensor.evaluate import evaluate
+from nnc.tensor.show import show
 from tests.language.programs import codes, model_of, run, tried
 
 PRECISION = """metric Precision(threshold = 0.5)(y_pred, y_true) {
@@ -195,3 +196,14 @@ def test_mistakes_in_use(metrics, expected):
 def test_a_metric_is_no_loss():
     text = net("{ m: Spread(y) }").replace("loss = mean_squared_error(y, goal)", "loss = Spread(y)")
     assert [code for code in codes(text) if code[0] == "E"] == ["E0507"]
+
+
+def test_empty_configuration_waits_for_tensors():
+    """As of a metric that has configuration: `MeanSquaredError()` is applied later."""
+    text = (
+        "model Net(x: float[3]) -> y: float[3] {{\n    y = x |> Dense(3)\n}}\n"
+        "train Net {{\n    loss = sum(y)\n    optimizer = SGD\n    metrics = {{ m: {} }}\n}}\n"
+    )
+    called, waiting = (model_of(text.format(f"MeanSquaredError{each}")) for each in ("(y, x)", "()(y, x)"))
+    assert show(called.evaluate.function) == show(waiting.evaluate.function)
+    assert codes(text.format("MeanSquaredError()")) == ["E0510"]

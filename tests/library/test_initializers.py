@@ -57,6 +57,28 @@ def test_orthogonal_wants_a_matrix():
     assert codes(written("orthogonal", (6,))) == ["E0414"]
 
 
+@pytest.mark.parametrize("alpha", [0.5, 3.0])
+def test_an_initializer_may_draw_from_each_distribution(alpha):
+    """Two moments and a median of 20,000 numbers, within five standard deviations."""
+    text = "fn drawn(shape, fan_in, fan_out) = CALL\n" + written("drawn", (20_000,))
+    found = {}
+    for call in (
+        f"gamma(shape, {alpha}, 2)",
+        "uniform(shape, 1, 3)",
+        "normal(shape, 1, 2)",
+        "float(bernoulli(shape, 0.3))",
+    ):
+        source = Source("net.nn", text.replace("CALL", call))
+        cls = imported(emission.run(schedule(source, Options(), Reporter())), "net")
+        found[call.removeprefix("float(").partition("(")[0]] = cls(seed=1).parameters["y.weight.w"].numpy()
+    moments = {"gamma": (alpha / 2, alpha / 4), "uniform": (2, 1 / 3), "normal": (1, 4), "bernoulli": (0.3, 0.21)}
+    for name, (mean, variance) in moments.items():
+        assert found[name].mean() == pytest.approx(mean, abs=5 * np.sqrt(variance / 20_000)), name
+        assert found[name].var() == pytest.approx(variance, rel=0.12), name
+    assert found["gamma"].min() > 0
+    assert np.median(found["gamma"]) == pytest.approx({0.5: 0.2275 / 2, 3.0: 2.674 / 2}[alpha], rel=0.05)
+
+
 def test_truncated_normal_draws_each_number_once():
     (values,) = started("truncated_normal(0.5, 2.0)", (200, 50), 3)
     scaled = (values - 0.5) / 2
