@@ -160,10 +160,11 @@ class _Columns:
             f"    acc += {load}" if self.fold == "sum" else f"    acc = {_two(self.fold, 'acc', load)}",
         ]
 
-    def number(self, column: int, name: str) -> str:
+    def number(self, column: int, name: str, element: str) -> str:
         """One of the columns as a number."""
         zero = "0.0" if self.partials.element == "f32" else "0"
-        return f"{name} = tl.sum(tl.where(n == {column}, acc, {zero}), axis=0)"
+        text = f"tl.sum(tl.where(n == {column}, acc, {zero}), axis=0)"
+        return f"{name} = {text} != 0" if element == "bool" else f"{name} = {text}"
 
 
 def _fold(columns: _Columns, writes: list[Write], numbers: dict[Value, str], unread: frozenset[Buffer]) -> list[Part]:
@@ -175,7 +176,7 @@ def _fold(columns: _Columns, writes: list[Write], numbers: dict[Value, str], unr
     asked = {write.value: write.column for write in writes if write.value in numbers}
     kept = [write for write in writes if write.buffer not in unread]
     numbers.update((value, columns.printer.names.fresh(value.hint)) for value in asked)
-    named = [columns.number(column, numbers[value]) for value, column in asked.items()]
+    named = [columns.number(column, numbers[value], value.type.element) for value, column in asked.items()]
     parts: list[Part] = []
     if named and (blocks > 1 or not kept):
         first, end = min(asked.values()), max(asked.values()) + 1

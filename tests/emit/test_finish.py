@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import torch
 
 from nnc.emit.finish import Run, finish_text, runs
+from nnc.emit.kernels import KernelText
 from nnc.schedule.kernel import Buffer, Kernel, KernelKind, Size, Space, Write
 from nnc.tensor.ir import Op, Value
 from nnc.tensor.types import TensorType
@@ -78,11 +79,8 @@ def check_programs() -> None:
     rng = torch.Generator().manual_seed(0)
     held = {each.name: torch.randn(each.shape[0].at(8), each.shape[1], generator=rng) for each in (wide, exact, narrow)}
     outputs = {"grad_a": torch.full((4096,), 7.0), "grad_b": torch.full((4096,), 7.0), "sums": torch.ones(3).double()}
-    place = Path(tempfile.mkdtemp(prefix="nnc-finish-")) / "finish.py"
-    place.write_text(f"import triton\nimport triton.language as tl\n\n{made.text}", encoding="utf-8")
-    function = runpy.run_path(str(place))["finish"]
     space = SimpleNamespace(**held, **outputs, batch=8)
-    function[(int(made.grid),)](*(eval(text, {"v": space, "cdiv": lambda n, d: -(-n // d)}) for text in made.arguments))
+    _launch(made, space)
     totals = {name: partials.sum(0) for name, partials in held.items()}
     terms = [totals["wide"][2500], totals["narrow"][0]]
     wanted = {"grad_a": totals["wide"][:2500], "grad_b": totals["exact"], "sums": 1 + torch.stack([sum(terms), *terms])}
@@ -91,5 +89,32 @@ def check_programs() -> None:
         assert (outputs[name][len(value) :] == 7).all(), f"{name} is written beyond its end"
 
 
+def check_truths() -> None:
+    """A truth that is folded from integers is one again, where a number is made of it."""
+    flags = Buffer("flags", "i32", (Size(1, 4), 32), Space.ARENA)
+    elements = {"ever": "bool", "never": "bool", "calm": "f32"}
+    ever, never, calm = (Value(n, TensorType(type), name) for n, (name, type) in enumerate(elements.items()))
+    ops = (Op("not", (ever,), (), (never,)), Op("convert", (never,), (("element", "f32"),), (calm,)))
+    writes = (
+        Write(ever, Buffer("ever", "bool", (), Space.ARENA), "any", flags, 3),
+        Write(calm, Buffer("sums", "f64", (1,), Space.SUMS, "calm", 0)),
+    )
+    kernel = Kernel("finish", KernelKind.FINISH, ops, ((ever, flags),), writes)
+    made = finish_text(kernel, False, True, frozenset((writes[0].buffer,)))
+    for held, wanted in ((0, 1.0), (1, 0.0)):
+        space = SimpleNamespace(flags=torch.full((2, 32), 1, dtype=torch.int32), sums=torch.zeros(1).double(), batch=8)
+        space.flags[:, 3] = torch.tensor([0, held], dtype=torch.int32)
+        _launch(made, space)
+        assert space.sums.tolist() == [wanted]
+
+
+def _launch(made: KernelText, space: SimpleNamespace) -> None:
+    place = Path(tempfile.mkdtemp(prefix="nnc-finish-")) / "finish.py"
+    place.write_text(f"import triton\nimport triton.language as tl\n\n{made.text}", encoding="utf-8")
+    function = runpy.run_path(str(place))["finish"]
+    known = {"v": space, "cdiv": lambda n, d: -(-n // d)}
+    function[(int(made.grid),)](*(eval(text, known) for text in made.arguments))
+
+
 def test_programs_do_not_add_twice_or_write_beyond() -> None:
-    run_interpreted("from tests.emit.test_finish import check_programs\ncheck_programs()")
+    run_interpreted("from tests.emit.test_finish import *\ncheck_programs()\ncheck_truths()")
