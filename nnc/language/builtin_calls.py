@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 from nnc.base.source import Span
 from nnc.language.builtins.call import BuiltinCall
@@ -34,17 +35,18 @@ def call(
 ) -> Anything:
     """Applies a builtin; with options only it waits for its tensors. Raises Poisoned."""
     builtin, bound = (target.builtin, target.options) if isinstance(target, BoundBuiltin) else (target, {})
-    given = _fed(target, list(given), piped)
-    tensors = [name for name in builtin.tensors if not name.startswith("*")]
-    options = [name for name, _ in builtin.options]
+    given = _fed(target, given, piped)
+    tensors, order, required = _names(builtin)
     takes_more = len(tensors) < len(builtin.tensors)
-    order = [name for name in (*tensors, *([] if takes_more else options)) if name not in bound]
+    if bound:
+        order = tuple(name for name in order if name not in bound)
     values: dict[str, Anything] = dict(bound)
     more: list[Anything] = []
     placed: set[str] = set()
     for place, argument in enumerate(given):
         if argument.name is not None:
             name = argument.name.text
+            options = [name for name, _ in builtin.options]
             if name not in tensors and name not in options and not builtin.takes_more:
                 raise _unknown(ctx, builtin, argument, [*tensors, *options])
         elif place < len(order):
@@ -63,9 +65,11 @@ def call(
             raise ctx.fail("E0406", f"`{name}` of `{builtin.name}` is given twice", argument.span)
         placed.add(name)
         values[name] = argument.value.values if isinstance(argument.value, Results) else argument.value
-    if builtin.tensors and not any(name in values for name in tensors[builtin.first :]):
+    if builtin.tensors and values.keys().isdisjoint(tensors[builtin.first :]):
         return BoundBuiltin(builtin, values)
-    _check_complete(ctx, builtin, values, tensors, span)
+    for name in required:
+        if name not in values:
+            raise ctx.fail("E0402", f"`{builtin.name}` needs its argument `{name}`", span, f"`{name}` is missing")
     whole = {name: values.get(name, default) for name, default in builtin.options}
     if builtin.takes_more:
         whole |= {name: value for name, value in values.items() if name not in tensors}
@@ -74,8 +78,17 @@ def call(
         for value in (*values.values(), *more)
     ):
         ctx.needs_shape()
-    args = (*(values[name] for name in tensors), *more)
+    args = (*[values[name] for name in tensors], *more)
     return builtin.build(BuiltinCall(ctx, frame, builtin.name, args, whole, span, hint))  # type: ignore[arg-type]
+
+
+@cache
+def _names(builtin: Builtin) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """Of its tensors, of what may be given by place, and of what must be given."""
+    tensors = tuple(name for name in builtin.tensors if not name.startswith("*"))
+    options = tuple(name for name, _ in builtin.options)
+    order = tensors if len(tensors) < len(builtin.tensors) else (*tensors, *options)
+    return tensors, order, (*tensors, *(name for name, default in builtin.options if default is REQUIRED))
 
 
 def feeds_several(target: Builtin | BoundBuiltin) -> bool:
@@ -84,7 +97,7 @@ def feeds_several(target: Builtin | BoundBuiltin) -> bool:
     return len(builtin.tensors) - builtin.first > 1
 
 
-def _fed(target: Builtin | BoundBuiltin, given: list[Given], piped: Given | None) -> list[Given]:
+def _fed(target: Builtin | BoundBuiltin, given: Sequence[Given], piped: Given | None) -> Sequence[Given]:
     """The arguments with the piped value where the first tensor stands; a piped list feeds several."""
     if piped is None or (given and given[0].name is None and is_applicable(given[0].value)):
         return given  # `x |> copy(layer)`: what the call makes is fed
@@ -93,15 +106,6 @@ def _fed(target: Builtin | BoundBuiltin, given: list[Given], piped: Given | None
     fed = [Given(None, item, piped.span) for item in items] if several and isinstance(items, tuple) else [piped]
     place = target.first if isinstance(target, Builtin) else 0
     return [*given[:place], *fed, *given[place:]]
-
-
-def _check_complete(
-    ctx: Elaboration, builtin: Builtin, values: dict[str, Anything], tensors: list[str], span: Span
-) -> None:
-    required = [*tensors, *(name for name, default in builtin.options if default is REQUIRED)]
-    for name in required:
-        if name not in values:
-            raise ctx.fail("E0402", f"`{builtin.name}` needs its argument `{name}`", span, f"`{name}` is missing")
 
 
 def _unknown(ctx: Elaboration, builtin: Builtin, argument: Given, known: list[str]) -> Exception:

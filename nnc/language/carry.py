@@ -46,9 +46,7 @@ def state(ctx: Elaboration, node: tree.StateStmt, frame: Frame) -> Tensor | None
         frame.block.states[name] = ABSENT
         return None
     found = _register(ctx, node, path, first)
-    with ctx.builder.at(ctx.user_span(node.span), ctx.scope):
-        value = ctx.builder.parameter(found.type, name, ctx.user_span(node.span))
-    ctx.bindings.append(Binding(Role.STATE, path))
+    value = ctx.parameter(Binding(Role.STATE, path), found.type, name, ctx.user_span(node.span))
     ctx.states[path] = value
     return value
 

@@ -24,7 +24,7 @@ from nnc.syntax import tree
 from nnc.tensor.build import Builder
 from nnc.tensor.ir import Attribute
 from nnc.tensor.program import Application, Binding, Parameter, State, WeightPort
-from nnc.tensor.types import TypeMismatch
+from nnc.tensor.types import TensorType, TypeMismatch
 
 Mode = Literal["train", "evaluate", "predict"]
 
@@ -33,6 +33,7 @@ MOST_STEPS = 200_000  # expressions evaluated
 MOST_OPERATIONS = 100_000
 LARGEST_DIMENSION = 2**31 - 1
 TRAIL_SHOWN = 6
+_NOWHERE: frozenset[str] = frozenset()
 HINTS = {
     "einsum": "product",
     "eq": "equal",
@@ -93,7 +94,7 @@ class Elaboration(ABC):
     trail: list[Use] = field(default_factory=list)
     scope: tuple[str, ...] = ()
     parameters: dict[str, Tensor] = field(default_factory=dict)
-    bindings: list[Binding] = field(default_factory=list)
+    bindings: dict[Tensor, Binding] = field(default_factory=dict)
     states: dict[str, Tensor] = field(default_factory=dict)
     renewed: set[str] = field(default_factory=set)
     penalties: list[tuple[Tensor, Span]] = field(default_factory=list)
@@ -272,6 +273,13 @@ class Elaboration(ABC):
 
     # Operations ------------------------------------------------------------------------------------------------------
 
+    def parameter(self, binding: Binding, type: TensorType, hint: str, span: Span) -> Tensor:
+        """A further parameter of the program, and what it is bound to."""
+        with self.builder.at(span, self.scope):
+            value = self.builder.parameter(type, hint, span)
+        self.bindings[value] = binding
+        return value
+
     def op(
         self,
         primitive: str,
@@ -289,11 +297,10 @@ class Elaboration(ABC):
     ) -> tuple[Tensor, ...]:
         """One operation of the program with all its results. Raises TypeMismatch likewise."""
         self.count(1, span)
-        with self.builder.at(self.user_span(span), self.scope):
-            values = self.builder.ops(
-                primitive, *args, hint=hint or HINTS.get(primitive, primitive), body=None, **attributes
-            )
-        origins = frozenset[str]().union(*(self.origins[arg] for arg in args if arg in self.origins))
+        values = self.builder.ops_at(
+            self.user_span(span), self.scope, primitive, args, attributes, hint or HINTS.get(primitive, primitive)
+        )
+        origins = self._origins(args)
         for value in values:
             for size in value.type.shape:
                 if size > LARGEST_DIMENSION:
@@ -301,6 +308,15 @@ class Elaboration(ABC):
             if origins:
                 self.origins[value] = origins
         return values
+
+    def _origins(self, args: Sequence[Tensor]) -> frozenset[str]:
+        """What any of these depends on; mostly all of them depend on the same, and it is no new set."""
+        found = _NOWHERE
+        for arg in args:
+            own = self.origins.get(arg, found)
+            if not own <= found:
+                found = own if found <= own else found | own
+        return found
 
     def count(self, operations: int, span: Span) -> None:
         """Counts operations. Raises Poisoned where they are more than are allowed."""

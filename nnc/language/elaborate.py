@@ -136,19 +136,14 @@ class _Run:
         if self.choice.train is not None and self.ctx.mode != "predict":
             self.ctx.batch_length = batch_length(self.ctx, self.choice.train, self.frame)
             self._targets(self.choice.train)
-            self.ctx.weight = self._parameter(
-                Role.WEIGHT, PLAIN_WEIGHT, TensorType("f32", (), True), self.choice.train.model.span
-            )
+            weight, place = TensorType("f32", (), True), self.choice.train.model.span
+            self.ctx.weight = self.ctx.parameter(Binding(Role.WEIGHT, PLAIN_WEIGHT), weight, PLAIN_WEIGHT, place)
         self._model(layer)
         if self.choice.train is not None and self.ctx.weight is not None:
             self.frame.bind(self.choice.model.name.text, layer, self.choice.model.name.span)
             body = self.choice.model.body
             self.frame.taken = frozenset(name.text for each in body.statements for name in assigned(each))
             self.training = train_block(self.ctx, self.choice.train, self.frame)
-
-    def _parameter(self, role: Role, name: str, type: TensorType, span: Span) -> Tensor:
-        self.ctx.bindings.append(Binding(role, name))
-        return self.ctx.builder.parameter(type, name, span)
 
     def _declare(self, role: Role, name: tree.Name, written: tree.TypeExpr, default: tree.Expression | None) -> None:
         """An input or a target, bound to its name. One whose default is a number or a truth has it where the data lack
@@ -163,7 +158,7 @@ class _Run:
         if default is not None and not type.holds(constant):
             title = f"`{name.text}` is {spelt}, and its default is {describe(constant)}"
             raise self.ctx.fail("E0404", title, default.span)
-        tensor = self._parameter(role, name.text, type, name.span)
+        tensor = self.ctx.parameter(Binding(role, name.text), type, name.text, name.span)
         self.ctx.named[tensor] = name.text
         self.ctx.origins[tensor] = frozenset((role.value, f"{role.value} {name.text}"))
         self.frame.bind(name.text, tensor, name.span)
@@ -249,7 +244,7 @@ class _Run:
 
     def program(self, outputs: Mapping[Binding, Tensor]) -> Program:
         function, self.renamed = renamed(self.ctx.builder.finish(tuple(outputs.values())), self.ctx.named)
-        return Program(function, tuple(self.ctx.bindings), tuple(outputs))
+        return Program(function, tuple(self.ctx.bindings.values()), tuple(outputs))
 
 
 def _elaborate(home: FileScope, reporter: Reporter, choice: Choice) -> Model | None:

@@ -28,6 +28,7 @@ from nnc.language.values import (
 from nnc.syntax import tree
 from nnc.tensor.ir import Function, Op, Value
 from nnc.tensor.primitives import TABLE, Kind
+from nnc.tensor.rewrite import behind
 from nnc.tensor.types import TensorType
 
 SCALAR = TensorType("f32")
@@ -182,7 +183,7 @@ def _of_sample(ctx: Elaboration, value: Anything, span: Span, state: Unfolded, f
 
 def _is_whole(value: Tensor, ctx: Elaboration) -> bool:
     """Whether a float is a constant without a fraction."""
-    op = next((op for op in reversed(ctx.builder.finish(()).ops) if value in op.results), None)
+    op = ctx.builder.producer(value)
     found = op["value"] if op is not None and op.primitive == "constant" else 0.5
     return isinstance(found, int | float) and float(found).is_integer()
 
@@ -206,17 +207,16 @@ def _other_shape(ctx: Elaboration, value: Tensor, span: Span, state: Unfolded) -
 
 def _made_of(ctx: Elaboration, value: Tensor, sources: list[Tensor]) -> bool:
     """Whether `value` is computed from one of `sources`."""
-    if not sources:
-        return False
-    producers = ctx.builder.finish(()).producers()
+    first = min((source.id for source in sources), default=0)
     seen: set[Value] = set()
-    waiting = [value]
+    waiting = [value] if sources else []
     while waiting:
         each = waiting.pop()
+        op = ctx.builder.producer(each)
         if each in sources:
             return True
-        if each not in seen and each in producers:
-            waiting += producers[each].args
+        if each not in seen and op is not None and each.id > first:  # what was made before is made of none of them
+            waiting += op.args
         seen.add(each)
     return False
 
@@ -264,22 +264,14 @@ def _draws(op: Op) -> bool:
 
 def result_function(ctx: Elaboration, metric: Folded) -> Function:
     """The result as a function of the states' folds. Raises Poisoned where it reads anything else."""
-    whole = ctx.builder.finish(())
-    producers = whole.producers()
     folds = tuple(fold.value for fold in metric.states.values())
-    kept: dict[Op, None] = {}
 
-    def visit(value: Value) -> bool:
-        if value in folds:
-            return True
-        op = producers.get(value)
-        if op is None or value.type.batched or op.primitive == "batch_size" or _draws(op):
-            return False
-        if op in kept:
-            return True
-        kept[op] = None
-        return all(visit(arg) for arg in op.args)
+    def producer(value: Value) -> Op | None:
+        return None if value in folds or value.type.batched else ctx.builder.producer(value)
 
+    ops = behind([metric.result], producer)
+    made = {value for op in ops for value in op.results}.union(folds)
+    strange = [op for op in ops if op.primitive == "batch_size" or _draws(op)]
     if metric.result.type.rank > 1:
         raise ctx.fail(
             "E0515",
@@ -287,12 +279,11 @@ def result_function(ctx: Elaboration, metric: Folded) -> Function:
             metric.place,
             help="reduce it: mean(...), sum(...)",
         )
-    if not visit(metric.result):
+    if strange or not made.issuperset([metric.result, *(arg for op in ops for arg in op.args)]):
         raise ctx.fail(
             "E0515",
             f"the result of `{metric.name}` is not made of its states alone",
             metric.place,
             help="keep what it needs in a state",
         )
-    ops = tuple(op for op in whole.ops if op in kept)
     return Function(f"result_{metric.name}", folds, ops, (metric.result,))

@@ -7,6 +7,7 @@ cannot be part of it: that is reported.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from nnc.base.diagnostic import Label
@@ -18,7 +19,7 @@ from nnc.tensor.build import Builder
 from nnc.tensor.ir import Function, Op
 from nnc.tensor.primitives import TABLE, Kind
 from nnc.tensor.program import Binding, Role
-from nnc.tensor.rewrite import without_dead_code
+from nnc.tensor.rewrite import behind
 
 _KINDS = (Kind.POINTWISE, Kind.REDUCTION, Kind.VIEW, Kind.SOURCE)
 _MORE = ("arange", "one_hot")
@@ -55,22 +56,19 @@ def refuse_batched(ctx: Elaboration, name: str, start: Tensor, span: Span) -> No
 def first_value(ctx: Elaboration, name: str, outer: Builder, start: Tensor, span: Span) -> FirstValue:
     """What makes `start`, which the builder of `ctx` holds: of its own, or by way of `outer`. Raises Poisoned."""
     own = ctx.builder.finish([start])
-    around = outer.finish([])
-    ops = (*around.ops, *own.ops)
-    whole = without_dead_code(Function(own.name, (*around.parameters, *own.parameters), ops, (start,)))
-    bindings = dict(zip(around.parameters, ctx.bindings, strict=False))
-    read = {start, *(arg for op in whole.ops for arg in op.args)}
-    slices = read.difference(whole.values())
-    if slices:
-        raise _refused(ctx, name, "a slice, of which there are several", span, origin(ctx, slices.pop()))
-    inputs = [value for value in whole.parameters if value in read]
+    ops = behind([start], ctx.builder.producer)
+    ops = (*behind([start, *_read(ops)], outer.producer), *ops)
+    made = {value for op in ops for value in op.results}
+    inputs = sorted({start, *_read(ops)} - made, key=lambda value: value.id)
     if not inputs:
         return FirstValue(own)
     for value in inputs:
-        binding = bindings.get(value, Binding(Role.STATE, value.hint))
+        if value in ctx.slices:
+            raise _refused(ctx, name, "a slice, of which there are several", span, origin(ctx, value))
+        binding = ctx.bindings.get(value, Binding(Role.STATE, value.hint))
         if binding.role is not Role.INPUT:
             raise _refused(ctx, name, _WHAT[binding.role].format(binding.name), span, origin(ctx, value))
-    for op in whole.ops:
+    for op in ops:
         if TABLE[op.primitive].kind not in _KINDS and op.primitive not in _MORE:
             raise _refused(ctx, name, _described(op), span, origin(ctx, op.results[0]))
     if start.type.element not in _ELEMENTS:
@@ -81,10 +79,13 @@ def first_value(ctx: Elaboration, name: str, outer: Builder, start: Tensor, span
             help="convert it: float(...)",
         )
     builder = Builder(own.name)
-    given = [builder.parameter(value.type, value.hint) for value in inputs]
-    reached = Function(own.name, tuple(inputs), whole.ops, (start,))
-    function = builder.finish(builder.inline(reached, given))
-    return FirstValue(function, tuple(bindings[value].name for value in inputs))
+    parameters = [builder.parameter(value.type, value.hint) for value in inputs]
+    function = builder.finish(builder.inline(Function(own.name, tuple(inputs), ops, (start,)), parameters))
+    return FirstValue(function, tuple(ctx.bindings[value].name for value in inputs))
+
+
+def _read(ops: Iterable[Op]) -> Iterator[Tensor]:
+    return (arg for op in ops for arg in op.args)
 
 
 def _described(op: Op) -> str:

@@ -107,11 +107,8 @@ def parameter(ctx: Elaboration, node: tree.ParamStmt, type: TensorType, frame: F
     _register(ctx, node, path, type, initializer, expression, frame)
     if constraint is not None:
         ctx.registry.constraints.setdefault(path, constraint)
-    span = ctx.user_span(node.span)
-    with ctx.builder.at(span, ctx.scope):
-        value = ctx.builder.parameter(type, name, span)
+    value = ctx.parameter(Binding(Role.PARAMETER, path), type, name, ctx.user_span(node.span))
     ctx.parameters[path] = value
-    ctx.bindings.append(Binding(Role.PARAMETER, path))
     ctx.origins[value] = frozenset(("prediction",))
     return _held(ctx, value, node)
 

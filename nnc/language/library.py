@@ -43,6 +43,7 @@ def _load(path: Path) -> FileScope:
     return file_scope(module, is_library=True)
 
 
+@cache
 def find(name: str) -> FileScope | None:
     """The library file that defines `name`, parsed; None where there is none. Raises ProgramError for a broken
     library."""

@@ -30,8 +30,7 @@ def for_term(ctx: Elaboration, name: str, value: Tensor, span: Span) -> Tensor:
     if not name or not value.type.batched:
         return ctx.weight
     port = WeightPort(name, tuple(sorted(targets_of(ctx, [value]))))
-    ctx.bindings.append(Binding(Role.WEIGHT, port.name))
-    made = ctx.builder.parameter(TensorType("f32", (), True), port.name, span)
+    made = ctx.parameter(Binding(Role.WEIGHT, port.name), TensorType("f32", (), True), port.name, span)
     ctx.weighings.append(Weighing(port, made))
     return made
 

@@ -1,14 +1,15 @@
 """Making tensor programs, op by op.
 
 In: applications of primitives, and the places of the source they come from. Out: a typed `Function`. A `Builder`
-    simplifies
-nothing and shares nothing.
+simplifies nothing and shares nothing.
 """
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import TypeAlias
 
 from nnc.base.source import Span
 from nnc.tensor.expressions import Expressions
@@ -26,6 +27,10 @@ def infer(
     return row.result_types(row.call(tuple(types), attributes, body, TABLE))
 
 
+_Attributes: TypeAlias = tuple[tuple[str, Attribute], ...]
+_Types: TypeAlias = tuple[TensorType, ...]
+
+
 class Builder(Expressions):
     """Collects parameters and ops; `finish` makes the function of them."""
 
@@ -33,16 +38,21 @@ class Builder(Expressions):
         self._name = name
         self._parameters: list[Value] = []
         self._ops: list[Op] = []
+        self._producers: dict[Value, Op] = {}
         self._next = 0
         self._span: Span | None = None
         self._scope: tuple[str, ...] = ()
+        # Most operations of a large program are like one before. Equal types are one object here, and so tell it.
+        self._types: dict[tuple[object, ...], TensorType] = {}
+        self._alike: dict[tuple[object, ...], tuple[_Attributes, _Types, _Types]] = {}
 
     @classmethod
     def resume(cls, function: Function, name: str | None = None) -> Builder:
         """A builder that holds what `function` holds, to go on from there; its values stay usable."""
         builder = cls(name or function.name)
         builder._parameters = list(function.parameters)
-        builder._ops = list(function.ops)
+        for op in function.ops:
+            builder._add(op)
         builder._next = max((value.id for value in function.values()), default=-1) + 1
         return builder
 
@@ -63,7 +73,7 @@ class Builder(Expressions):
 
     def parameter(self, type: TensorType, hint: str, span: Span | None = None) -> Value:
         """A further parameter of the function."""
-        value = self._value(type, hint, span or self._span, self._scope)
+        value = self._value(self._shared(type), hint, span or self._span, self._scope)
         self._parameters.append(value)
         return value
 
@@ -71,16 +81,51 @@ class Builder(Expressions):
         self, primitive: str, *args: Value, hint: str = "", body: Function | None = None, **attributes: Attribute
     ) -> tuple[Value, ...]:
         """Applies `primitive`; defaults of attributes are filled in. Raises TypeMismatch where operands do not fit."""
-        row = TABLE[primitive]
-        call = row.call(tuple(arg.type for arg in args), attributes, body, TABLE)
-        types = row.result_types(call)
-        results = tuple(self._value(type, hint or primitive, self._span, self._scope) for type in types)
-        self._ops.append(Op(primitive, args, tuple(sorted(call.attributes.items())), results, body, self._span))
+        return self.ops_at(self._span, self._scope, primitive, args, attributes, hint, body)
+
+    def ops_at(
+        self,
+        span: Span | None,
+        scope: tuple[str, ...],
+        primitive: str,
+        args: Sequence[Value],
+        attributes: Mapping[str, Attribute],
+        hint: str = "",
+        body: Function | None = None,
+    ) -> tuple[Value, ...]:
+        """The same, of a place that is given."""
+        known, types = self._typed(primitive, tuple([arg.type for arg in args]), attributes, body)
+        results = tuple([self._value(type, hint or primitive, span, scope) for type in types])
+        self._add(Op(primitive, tuple(args), known, results, body, span))
         return results
 
-    def maker(self, value: Value) -> Op | None:
+    def _add(self, op: Op) -> None:
+        self._ops.append(op)
+        for value in op.results:
+            self._producers[value] = op
+
+    def _typed(
+        self, primitive: str, types: _Types, attributes: Mapping[str, Attribute], body: Function | None
+    ) -> tuple[_Attributes, _Types]:
+        """All attributes of an application, sorted by name, and the types of its results. Raises TypeMismatch."""
+        key = None if attributes or body is not None else (primitive, *map(id, types))
+        if key in self._alike:
+            return self._alike[key][:2]
+        row = TABLE[primitive]
+        call = row.call(types, attributes, body, TABLE)
+        whole = tuple(sorted(call.attributes.items()))
+        found = tuple([self._shared(type) for type in row.result_types(call)])
+        if key is not None:
+            self._alike[key] = whole, found, types  # the types are kept, and their identities with them
+        return whole, found
+
+    def _shared(self, type: TensorType) -> TensorType:
+        """The one object that stands for all types like this one; an axis of the batch is no other of its size."""
+        return self._types.setdefault((type, *map(builtins.type, type.shape)), type)
+
+    def producer(self, value: Value) -> Op | None:
         """The op that gives a value; None for a parameter."""
-        return next((op for op in reversed(self._ops) if value in op.results), None)
+        return self._producers.get(value)
 
     @property
     def mark(self) -> int:
@@ -91,11 +136,13 @@ class Builder(Expressions):
         """Takes out the ops that were made since `mark`, to be made again otherwise."""
         ops = tuple(self._ops[mark:])
         del self._ops[mark:]
+        for value in (value for op in ops for value in op.results):
+            del self._producers[value]
         return ops
 
     def keep(self, op: Op) -> None:
         """Puts an op back that was taken out; its values stay the same."""
-        self._ops.append(op)
+        self._add(op)
 
     def inline(self, function: Function, args: Sequence[Value]) -> tuple[Value, ...]:
         """Copies the ops of `function` with `args` for its parameters, and gives its results. Types are inferred anew;

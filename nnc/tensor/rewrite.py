@@ -3,7 +3,7 @@ values."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from nnc.tensor.ir import Function, Op, Value
@@ -20,12 +20,24 @@ def renamed(function: Function, hints: Mapping[Value, str]) -> Function:
     return replace(function, ops=tuple(ops), results=tuple(made.get(value, value) for value in function.results))
 
 
+def behind(values: Iterable[Value], producer: Callable[[Value], Op | None]) -> tuple[Op, ...]:
+    """The ops that `values` are computed by, in the order in which they were made."""
+    found: set[Op] = set()
+    waiting = list(values)
+    while waiting:
+        op = producer(waiting.pop())
+        if op is not None and op not in found:
+            found.add(op)
+            waiting += op.args
+    return tuple(sorted(found, key=lambda op: op.results[0].id))
+
+
 def without_dead_code(function: Function) -> Function:
     """The function without the ops that no result needs."""
     needed = set(function.results)
     kept: list[Op] = []
     for op in reversed(function.ops):
-        if any(value in needed for value in op.results):
+        if not needed.isdisjoint(op.results):
             needed.update(op.args)
             kept.append(op)
     return replace(function, ops=tuple(reversed(kept)))

@@ -68,7 +68,6 @@ class _Simplifier(Builder, Rewriter):
         self._erase_stops = erase_stops
         self._parameters = list(function.parameters)
         self._next = max((value.id for value in function.parameters), default=-1) + 1
-        self._producers: dict[Value, Op] = {}
         self._seen: dict[tuple[object, ...], tuple[Value, ...]] = {}
         self._single: set[Value] = set()
         self._hints: dict[Value, str] = {}
@@ -93,11 +92,8 @@ class _Simplifier(Builder, Rewriter):
         hints = {value: hint for value, hint in self._hints.items() if value in made_here}
         return without_dead_code(renamed(finished, hints))
 
-    def producer(self, value: Value) -> Op | None:
-        return self._producers.get(value)
-
     def number(self, value: Value) -> Number | None:
-        op = self._producers.get(value)
+        op = self.producer(value)
         if op is None or op.primitive != "constant":
             return None
         number = op["value"]
@@ -128,7 +124,6 @@ class _Simplifier(Builder, Rewriter):
         results = self._rewritten(primitive, args, whole, types) if body is None and len(types) == 1 else None
         if results is None:
             results = super().ops(primitive, *args, hint=hint, body=body, **attributes)
-            self._producers.update(dict.fromkeys(results, self._ops[-1]))
         self._seen[key] = results
         return results
 
@@ -172,7 +167,7 @@ class _Simplifier(Builder, Rewriter):
         return None if args == op.args else self.again(op, *args)[0]
 
     def _source(self, value: Value, rank: int) -> Value:
-        op = self._producers.get(value)
+        op = self.producer(value)
         if op is None or (op.primitive == "reshape" and not leading_ones(value.type.shape, op.args[0].type.shape)):
             return value
         return self._source(op.args[0], rank) if op.primitive in ("broadcast", "reshape") else value

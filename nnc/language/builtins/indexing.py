@@ -56,7 +56,7 @@ def _reach(ctx: Elaboration, value: Tensor) -> int | None:
     """How many values an integer has at most, from 0 on; None where the op that makes it does not tell."""
     if value.type.bound is not None:
         return value.type.bound
-    maker = ctx.builder.maker(value)
+    maker = ctx.builder.producer(value)
     if maker is None:
         return None
     if maker.primitive == "constant":
@@ -75,7 +75,7 @@ def _reach(ctx: Elaboration, value: Tensor) -> int | None:
 
 def _is_natural(ctx: Elaboration, value: Tensor) -> bool:
     """Whether a value is known not to be negative: it has a reach, or is the maximum of something and such a one."""
-    maker = ctx.builder.maker(value)
+    maker = ctx.builder.producer(value)
     raised = maker.args if maker is not None and maker.primitive == "maximum" else ()
     return any(_reach(ctx, each) is not None for each in (value, *raised))
 

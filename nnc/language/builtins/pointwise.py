@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 
 from nnc.language.builtins.call import BuiltinCall
@@ -36,9 +35,9 @@ def _folded(call: BuiltinCall, fold: Fold, args: tuple[Anything, ...]) -> Anythi
 def _apply(primitive: str, fold: Fold, call: BuiltinCall) -> Anything:
     if not call.has_tensors:
         return _folded(call, fold, call.args)
-    call = replace(call, args=tuple(counted(call.ctx, a, call.span) if isinstance(a, Tensor) else a for a in call.args))
-    element = next(arg.type.element for arg in call.args if isinstance(arg, Tensor))
-    args = [(call.tensor(place, element), call.span) for place in range(len(call.args))]
+    counts = [counted(call.ctx, arg, call.span) if isinstance(arg, Tensor) else arg for arg in call.args]
+    element = next(arg.type.element for arg in counts if isinstance(arg, Tensor))
+    args = [(arg if isinstance(arg, Tensor) else call.tensor(i, element), call.span) for i, arg in enumerate(counts)]
     return pointwise(call.ctx, primitive, f"apply `{call.name}` to", args, call.span, call.hint)
 
 
