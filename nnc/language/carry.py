@@ -150,7 +150,7 @@ def renew(ctx: Elaboration, name: tree.Name, value: Anything, frame: Frame, span
         raise _wrong_value(ctx, name, old, spell(value.type), span)
     if value.type.shape != old.type.shape:
         value = ctx.op("broadcast", [value], span, {"shape": old.type.shape, "batched": False}, name.base)
-    if ctx.mode != "train":
+    if not ctx.is_training():
         return old
     ctx.states[path] = value
     ctx.renewed.add(path)

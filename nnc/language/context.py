@@ -27,6 +27,7 @@ from nnc.tensor.program import Application, Binding, Parameter, State, WeightPor
 from nnc.tensor.types import TensorType, TypeMismatch
 
 Mode = Literal["train", "evaluate", "predict"]
+Question = Literal["mode", "batch"]  # what a program may ask for that is not the same in all modes
 
 DEEPEST = 200  # applications within one another
 MOST_STEPS = 200_000  # expressions evaluated
@@ -115,6 +116,7 @@ class Elaboration(ABC):
     stream: str = ""
     draws: int = 0
     entered: Counter[tuple[str, ...]] = field(default_factory=Counter)
+    asked: set[Question] = field(default_factory=set)
     failed: bool = False  # something was reported that no exception carries any further
     steps: int = 0
     operations: int = 0
@@ -261,6 +263,11 @@ class Elaboration(ABC):
                 "evaluation stops here",
                 help="lower the number of repetitions",
             )
+
+    def is_training(self) -> bool:
+        """Whether this is the program for training. Who asks makes the programs differ."""
+        self.asked.add("mode")
+        return self.mode == "train"
 
     def file_place(self, name: str) -> Place:
         """Where a layer that a file's constant holds takes its name from."""

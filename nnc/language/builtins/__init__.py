@@ -43,7 +43,7 @@ BUILTINS: dict[str, Builtin] = {builtin.name: builtin for family in _FAMILIES fo
 # What is known without being defined or called.
 CONSTANTS: dict[str, Callable[[Elaboration, Span], Anything]] = {
     "inf": lambda ctx, span: math.inf,
-    "training": lambda ctx, span: ctx.mode == "train",
+    "training": lambda ctx, span: ctx.is_training(),
     batch.ROW: batch.row,
 }
 

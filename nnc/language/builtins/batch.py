@@ -18,6 +18,7 @@ def row(ctx: Elaboration, span: Span) -> Tensor:
 
 
 def _length(ctx: Elaboration, name: str, span: Span) -> int:
+    ctx.asked.add("batch")
     if ctx.batch_length is None:
         raise ctx.fail(
             "E0516",
