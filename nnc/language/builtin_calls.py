@@ -73,7 +73,8 @@ def call(
     whole = {name: values.get(name, default) for name, default in builtin.options}
     if builtin.takes_more:
         whole |= {name: value for name, value in values.items() if name not in tensors}
-    if not builtin.is_pointwise and any(
+    is_of_any_shape = builtin.is_pointwise or ctx.updating is None  # only an optimizer's body is asked
+    if not is_of_any_shape and any(
         isinstance(value, Tensor) or (holds_tensor(value) and not builtin.maps_lists)
         for value in (*values.values(), *more)
     ):

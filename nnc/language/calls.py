@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from nnc.base.diagnostic import Label
 from nnc.base.source import Span
@@ -33,13 +34,13 @@ _KINDS = {
 TEXTS = ("string", "choice")  # kinds whose values are strings
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Given:
     """An evaluated argument. `name` is None for one by place."""
 
-    name: tree.Name | None
-    value: Anything
-    span: Span
+    name: Final[tree.Name | None]
+    value: Final[Anything]
+    span: Final[Span]
 
 
 def names_of(params: Sequence[tree.Param]) -> tuple[str, ...]:

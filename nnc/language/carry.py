@@ -41,11 +41,13 @@ def state(ctx: Elaboration, node: tree.StateStmt, frame: Frame) -> Tensor | None
         changed = path in ctx.renewed
         # No gradient goes back through what is carried from one use to the next.
         return ctx.op("stop_gradient", [known], node.span, hint=name) if changed else known
-    first = _first_value(ctx, node, type, frame)
-    if first is None:
-        frame.block.states[name] = ABSENT
-        return None
-    found = _register(ctx, node, path, first)
+    found = ctx.registry.states.get(path)
+    if found is None:
+        first = _first_value(ctx, node, type, frame)
+        if first is None:
+            frame.block.states[name] = ABSENT
+            return None
+        found = _register(ctx, node, path, first)
     value = ctx.parameter(Binding(Role.STATE, path), found.type, name, ctx.user_span(node.span))
     ctx.states[path] = value
     return value
@@ -93,18 +95,16 @@ def _first_value(ctx: Elaboration, node: tree.StateStmt, type: TensorType | None
 
 
 def _register(ctx: Elaboration, node: tree.StateStmt, path: str, first: FirstValue) -> State:
-    registry = ctx.registry
-    if path not in registry.states:
-        if registry.sealed:
-            raise ctx.fail(
-                "E0409",
-                f"`{path}` is a state outside of training only",
-                node.span,
-                help="apply the layer in training too: only then is it changed",
-            )
-        (result,) = first.function.results
-        registry.states[path] = State(path, result.type, first.function, ctx.user_span(node.span), first.inputs)
-    return registry.states[path]
+    if ctx.registry.sealed:
+        raise ctx.fail(
+            "E0409",
+            f"`{path}` is a state outside of training only",
+            node.span,
+            help="apply the layer in training too: only then is it changed",
+        )
+    (result,) = first.function.results
+    made = State(path, result.type, first.function, ctx.user_span(node.span), first.inputs)
+    return ctx.registry.states.setdefault(path, made)
 
 
 def renew(ctx: Elaboration, name: tree.Name, value: Anything, frame: Frame, span: Span) -> Tensor | None:

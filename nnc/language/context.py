@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
 from nnc.base.diagnostic import Label, Reporter
 from nnc.base.source import Span
@@ -43,13 +43,13 @@ HINTS = {
 }  # a reader's words for what has no name
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Use:
     """One application on the way to where evaluation is: what was applied, and where, in the user's files."""
 
-    name: str
-    span: Span
-    in_library: bool
+    name: Final[str]
+    span: Final[Span]
+    in_library: Final[bool]
 
 
 @dataclass(slots=True, eq=False)
@@ -118,7 +118,7 @@ class Elaboration(ABC):
     entered: Counter[tuple[str, ...]] = field(default_factory=Counter)
     asked: set[Question] = field(default_factory=set)
     failed: bool = False  # something was reported that no exception carries any further
-    steps: int = 0
+    steps: int = 0  # expressions evaluated
     operations: int = 0
 
     @abstractmethod
@@ -252,18 +252,6 @@ class Elaboration(ABC):
             lines = [*lines[: TRAIL_SHOWN - 1], f"{left_out} more uses", lines[-1]]
         return tuple(lines)
 
-    def step(self, span: Span) -> None:
-        """Counts one evaluation. Raises Poisoned when the program asks for more than is allowed."""
-        self.steps += 1
-        if self.steps > MOST_STEPS:
-            raise self.fail(
-                "E0217",
-                f"more than {MOST_STEPS:,} expressions are evaluated at compile time",
-                span,
-                "evaluation stops here",
-                help="lower the number of repetitions",
-            )
-
     def is_training(self) -> bool:
         """Whether this is the program for training. Who asks makes the programs differ."""
         self.asked.add("mode")
@@ -303,7 +291,9 @@ class Elaboration(ABC):
         self, primitive: str, args: Sequence[Tensor], span: Span, attributes: Mapping[str, Attribute], hint: str = ""
     ) -> tuple[Tensor, ...]:
         """One operation of the program with all its results. Raises TypeMismatch likewise."""
-        self.count(1, span)
+        self.operations += 1
+        if self.operations > MOST_OPERATIONS:
+            self.foresee(0, span)
         values = self.builder.ops_at(
             self.user_span(span), self.scope, primitive, args, attributes, hint or HINTS.get(primitive, primitive)
         )

@@ -14,7 +14,6 @@ from nnc.language.configuration import configured
 from nnc.language.context import Elaboration
 from nnc.language.scope import Frame
 from nnc.language.values import Anything, Configured, Defined, Tensor
-from nnc.syntax import tree
 
 
 class Elaborator(Elaboration):
@@ -22,28 +21,14 @@ class Elaborator(Elaboration):
 
     __slots__ = ()
 
-    def evaluate(self, node: tree.Expression, frame: Frame, hint: str = "") -> Anything:
-        return expressions.evaluate(self, node, frame, hint)
-
-    def apply(
-        self,
-        target: Anything,
-        tensors: Sequence[Anything],
-        named: Mapping[str, Anything],
-        span: Span,
-        frame: Frame,
-        hint: str = "",
-    ) -> Anything:
-        return application.apply(self, target, tensors, named, span, frame, hint)
+    evaluate = expressions.evaluate
+    apply = application.apply
+    run = statements.run
+    copied = layers.copied
+    fixed = layers.fixed
 
     def configured(self, target: Defined, span: Span, frame: Frame) -> Configured:
         return configured(self, target, (), span, frame)
-
-    def copied(self, value: Anything, changes: Mapping[str, Anything], span: Span, frame: Frame) -> Anything:
-        return layers.copied(self, value, changes, span, frame)
-
-    def fixed(self, value: Anything, span: Span) -> Anything:
-        return layers.fixed(self, value, span)
 
     def update(
         self,
@@ -54,6 +39,3 @@ class Elaborator(Elaboration):
         frame: Frame,
     ) -> Tensor:
         return optimizer_body.update(self, optimizer, application.given_of(tensors, named, span), span, frame)
-
-    def run(self, block: tree.Block, frame: Frame, hints: Mapping[str, str]) -> None:
-        statements.run(self, block, frame, hints)

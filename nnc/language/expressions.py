@@ -7,16 +7,17 @@ before.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import assert_never
+from typing import get_args
 
+from nnc.base.source import Span
 from nnc.language import attributes, comprehensions, library, lists, operators
 from nnc.language.apply import call, pipe
 from nnc.language.builtins import BUILTINS, CONSTANTS, PENDING
 from nnc.language.builtins.shapes import product
 from nnc.language.constants import LONGEST
-from nnc.language.context import Elaboration
+from nnc.language.context import MOST_STEPS, Elaboration
 from nnc.language.files import FileScope
 from nnc.language.fold import read_early
 from nnc.language.scope import Frame
@@ -39,43 +40,22 @@ from nnc.syntax import tree
 _UNDER_WAY = object()  # what a constant is while it is evaluated
 
 
-def evaluate(ctx: Elaboration, node: tree.Expression, frame: Frame, hint: str) -> Anything:
+def evaluate(ctx: Elaboration, node: tree.Expression, frame: Frame, hint: str = "") -> Anything:
     """The value of an expression. Raises Poisoned."""
-    ctx.step(node.span)
-    match node:
-        case tree.Name():
-            return lookup(ctx, node, frame)
-        case tree.Number() | tree.String() | tree.Boolean():
-            return node.value
-        case tree.NoneLiteral():
-            return None
-        case tree.ListExpr():
-            return tuple(evaluate_all(ctx, node.items, frame))
-        case tree.Record():
-            return _record(ctx, node, frame)
-        case tree.Comprehension():
-            return comprehensions.comprehension(ctx, node, frame, hint)
-        case tree.Conditional():
-            taken = node.value if condition(ctx, node.condition, frame) else node.otherwise
-            return ctx.evaluate(taken, frame, hint)
-        case tree.Times():
-            return _repeat(ctx, ctx.evaluate(node.count, frame), None, node, frame)
-        case tree.Chain():
-            return _chain(ctx, node, frame, hint)
-        case tree.Logical():
-            return _logical(ctx, node, frame, hint)
-        case tree.Compare() | tree.Binary():
-            return _binary(ctx, node, frame, hint)
-        case tree.Unary():
-            return _unary(ctx, node, frame, hint)
-        case tree.Call():
-            return call(ctx, node, frame, hint)
-        case tree.Subscript():
-            return lists.subscript(ctx, node, frame, hint)
-        case tree.Attribute():
-            return attributes.attribute(ctx, node, frame, in_file)
-        case _:
-            assert_never(node)
+    ctx.steps += 1
+    if ctx.steps > MOST_STEPS:
+        raise _too_many_steps(ctx, node.span)
+    return _RULES[type(node)](ctx, node, frame, hint)
+
+
+def _too_many_steps(ctx: Elaboration, span: Span) -> Poisoned:
+    return ctx.fail(
+        "E0217",
+        f"more than {MOST_STEPS:,} expressions are evaluated at compile time",
+        span,
+        "evaluation stops here",
+        help="lower the number of repetitions",
+    )
 
 
 def evaluate_all(ctx: Elaboration, nodes: Sequence[tree.Expression], frame: Frame) -> list[Anything]:
@@ -92,10 +72,27 @@ def evaluate_all(ctx: Elaboration, nodes: Sequence[tree.Expression], frame: Fram
     return values
 
 
+def _literal(ctx: Elaboration, node: tree.Number | tree.String | tree.Boolean, frame: Frame, hint: str) -> Anything:
+    return node.value
+
+
+def _none(ctx: Elaboration, node: tree.NoneLiteral, frame: Frame, hint: str) -> Anything:
+    return None
+
+
+def _list(ctx: Elaboration, node: tree.ListExpr, frame: Frame, hint: str) -> Anything:
+    return tuple(evaluate_all(ctx, node.items, frame))
+
+
+def _conditional(ctx: Elaboration, node: tree.Conditional, frame: Frame, hint: str) -> Anything:
+    taken = node.value if condition(ctx, node.condition, frame) else node.otherwise
+    return ctx.evaluate(taken, frame, hint)
+
+
 # Names --------------------------------------------------------------------------------------------------------------
 
 
-def lookup(ctx: Elaboration, name: tree.Name, frame: Frame) -> Anything:
+def lookup(ctx: Elaboration, name: tree.Name, frame: Frame, hint: str) -> Anything:
     """What a name stands for: in the block and around it, in the file, in the library, among the builtins."""
     bound = frame.find(name.text)
     if bound is not None:
@@ -226,6 +223,14 @@ def _unary(ctx: Elaboration, node: tree.Unary, frame: Frame, hint: str) -> Anyth
     raise ctx.fail("E0210", f"`{node.operator}` does not take {describe(value)}", node.span)
 
 
+def _times(ctx: Elaboration, node: tree.Times, frame: Frame, hint: str) -> Anything:
+    return _repeat(ctx, ctx.evaluate(node.count, frame), None, node, frame)
+
+
+def _attribute(ctx: Elaboration, node: tree.Attribute, frame: Frame, hint: str) -> Anything:
+    return attributes.attribute(ctx, node, frame, in_file)
+
+
 def _repeat(ctx: Elaboration, times: Anything, first: Anything, node: tree.Times, frame: Frame) -> Stages:
     """`n * layer`: the layer's expression evaluated anew n times; `first` is what it gave already, if anything."""
     if isinstance(times, bool) or not isinstance(times, int) or not 0 <= times <= LONGEST:
@@ -268,7 +273,7 @@ def _configure_only(ctx: Elaboration, stage: tree.Expression, frame: Frame) -> N
 # Records ------------------------------------------------------------------------------------------------------------
 
 
-def _record(ctx: Elaboration, node: tree.Record, frame: Frame) -> Record:
+def _record(ctx: Elaboration, node: tree.Record, frame: Frame, hint: str) -> Record:
     """Each entry apart: a failed one is poison."""
     entries: dict[str, Anything] = {}
     spans = {}
@@ -281,3 +286,27 @@ def _record(ctx: Elaboration, node: tree.Record, frame: Frame) -> Record:
             entries[entry.path] = Poison()
         spans[entry.path] = entry.span
     return Record(entries, spans)
+
+
+# What each construct comes to, of (elaboration, node, frame, hint).
+_RULES: dict[type, Callable[..., Anything]] = {
+    tree.Name: lookup,
+    tree.Number: _literal,
+    tree.String: _literal,
+    tree.Boolean: _literal,
+    tree.NoneLiteral: _none,
+    tree.ListExpr: _list,
+    tree.Record: _record,
+    tree.Comprehension: comprehensions.comprehension,
+    tree.Conditional: _conditional,
+    tree.Times: _times,
+    tree.Chain: _chain,
+    tree.Logical: _logical,
+    tree.Compare: _binary,
+    tree.Binary: _binary,
+    tree.Unary: _unary,
+    tree.Call: call,
+    tree.Subscript: lists.subscript,
+    tree.Attribute: _attribute,
+}
+assert set(_RULES) == set(get_args(tree.Expression)), "a construct has no rule"

@@ -16,7 +16,6 @@ from nnc.language.configuration import configure
 from nnc.language.context import Mode, Question, Registry
 from nnc.language.evaluator import Elaborator
 from nnc.language.files import FileScope
-from nnc.language.hints import renamed
 from nnc.language.naming import Place
 from nnc.language.scope import Frame
 from nnc.language.signature import declared
@@ -27,6 +26,7 @@ from nnc.syntax import tree
 from nnc.tensor.build import Builder
 from nnc.tensor.ir import Function
 from nnc.tensor.program import PLAIN_WEIGHT, Binding, Port, Program, Role
+from nnc.tensor.rewrite import renamed
 from nnc.tensor.types import TensorType
 
 _OF_TRAINING = (Role.TARGET, Role.WEIGHT)

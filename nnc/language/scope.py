@@ -7,7 +7,7 @@ evaluator.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
 from nnc.base.source import Span
 from nnc.language.files import FileScope
@@ -17,12 +17,12 @@ from nnc.language.values import Anything, Configured, Fold
 Body = Literal["file", "layer", "model", "fn", "metric", "optimizer", "train", "comprehension"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Binding:
     """A value under a name, and where it was bound."""
 
-    value: Anything
-    span: Span
+    value: Final[Anything]
+    span: Final[Span]
 
 
 @dataclass(slots=True, eq=False)

@@ -8,6 +8,7 @@ throughout.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from nnc.base.diagnostic import Label
 from nnc.base.source import Span
@@ -29,14 +30,14 @@ KINDS = ("int", "number", "bool", "string", "list", "function", "layer")
 TYPE_NAMES = (*ELEMENTS, INDEX, *KINDS)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Slot:
     """A value that meets a declared type. `name` is the parameter's or result's, `span` the place of the value."""
 
-    name: str
-    type: tree.TypeExpr
-    value: Tensor
-    span: Span
+    name: Final[str]
+    type: Final[tree.TypeExpr]
+    value: Final[Tensor]
+    span: Final[Span]
 
 
 @dataclass(slots=True)

@@ -43,7 +43,7 @@ def gradient(function: Function, of: Value, wrt: Sequence[Value], scale: float =
     ]
     made = {value for op in function.ops for value in op.results} | set(function.parameters)
     finished = builder.finish([*function.results, *whole])
-    return renamed(finished, {value: hint for value, hint in hints.items() if value not in made})
+    return renamed(finished, {value: hint for value, hint in hints.items() if value not in made})[0]
 
 
 def reached_from(function: Function, sources: Sequence[Value]) -> set[Value]:

@@ -9,15 +9,28 @@ from dataclasses import replace
 from nnc.tensor.ir import Function, Op, Value
 
 
-def renamed(function: Function, hints: Mapping[Value, str]) -> Function:
-    """The function with other hints for some values that its ops make."""
-    made: dict[Value, Value] = {}
-    ops: list[Op] = []
-    for op in function.ops:
-        results = tuple(replace(value, hint=hints[value]) if value in hints else value for value in op.results)
-        made.update(zip(op.results, results, strict=True))
-        ops.append(replace(op, args=tuple(made.get(arg, arg) for arg in op.args), results=results))
-    return replace(function, ops=tuple(ops), results=tuple(made.get(value, value) for value in function.results))
+def renamed(function: Function, hints: Mapping[Value, str]) -> tuple[Function, Mapping[Value, Value]]:
+    """The function with other hints for some of its values, and what became of each value whose hint is another now."""
+    held = [value for value in function.values() if hints.get(value, value.hint) != value.hint]
+    new = {value: replace(value, hint=hints[value]) for value in held}
+    return replaced(function, new), new
+
+
+def replaced(function: Function, new: Mapping[Value, Value]) -> Function:
+    """The function with other values in the place of some, wherever they stand."""
+    if not new:
+        return function
+
+    def instead(values: tuple[Value, ...]) -> tuple[Value, ...]:
+        return values if new.keys().isdisjoint(values) else tuple([new.get(value, value) for value in values])
+
+    ops = [
+        op
+        if new.keys().isdisjoint(op.args) and new.keys().isdisjoint(op.results)
+        else Op(op.primitive, instead(op.args), op.attributes, instead(op.results), op.body, op.span)
+        for op in function.ops
+    ]
+    return Function(function.name, instead(function.parameters), tuple(ops), instead(function.results))
 
 
 def behind(values: Iterable[Value], producer: Callable[[Value], Op | None]) -> tuple[Op, ...]:

@@ -88,9 +88,9 @@ class _Simplifier(Builder, Rewriter):
                 if old.hint != op.primitive or new not in self._hints:
                     self._hints.setdefault(new, old.hint)
         finished = self.finish([known[value] for value in self._function.results])
-        made_here = {value for op in finished.ops for value in op.results}
-        hints = {value: hint for value, hint in self._hints.items() if value in made_here}
-        return without_dead_code(renamed(finished, hints))
+        for value in finished.parameters:
+            self._hints.pop(value, None)
+        return without_dead_code(renamed(finished, self._hints)[0])
 
     def number(self, value: Value) -> Number | None:
         op = self.producer(value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from nnc.base.diagnostic import Label
 from nnc.base.source import Span
@@ -15,17 +16,17 @@ from nnc.tensor.ir import Attribute
 from nnc.tensor.types import TypeMismatch, normalise_axis
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class BuiltinCall:
     """The evaluated arguments: `args` what it is applied to, `options` the rest, every one of them set."""
 
-    ctx: Elaboration
-    frame: Frame
-    name: str
-    args: tuple[Anything, ...]
-    options: Mapping[str, Anything]
-    span: Span
-    hint: str
+    ctx: Final[Elaboration]
+    frame: Final[Frame]
+    name: Final[str]
+    args: Final[tuple[Anything, ...]]
+    options: Final[Mapping[str, Anything]]
+    span: Final[Span]
+    hint: Final[str]
 
     @property
     def has_tensors(self) -> bool:

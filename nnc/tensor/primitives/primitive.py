@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,7 +47,7 @@ class Required(Enum):
 REQUIRED = Required.REQUIRED
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Call:
     """A use of a primitive: what its row's functions are asked about.
 
@@ -55,14 +55,14 @@ class Call:
     `reference`; `table` is there for bodies.
     """
 
-    symbol: str
-    types: tuple[TensorType, ...]
-    attributes: Mapping[str, Attribute]
-    body: Function | None = None
-    table: Mapping[str, Primitive] = field(default_factory=dict)
-    results: tuple[TensorType, ...] = ()
-    batch: int = 1
-    streams: Streams = FIRST
+    symbol: Final[str]
+    types: Final[tuple[TensorType, ...]]
+    attributes: Final[Mapping[str, Attribute]]
+    body: Final[Function | None] = None
+    table: Final[Mapping[str, Primitive]] = field(default_factory=dict)
+    results: Final[tuple[TensorType, ...]] = ()
+    batch: Final[int] = 1
+    streams: Final[Streams] = FIRST
 
     @property
     def batched(self) -> bool:
@@ -148,16 +148,14 @@ class Primitive:
     ) -> Call:
         """The call of this row, with defaults filled in. Raises ValueError for attributes that are unknown or
         missing."""
-        merged = {**self.attributes, **attributes}
-        if merged:
+        merged: dict[str, Any] = {**self.attributes, **attributes}
+        if len(merged) > len(self.attributes) or any(value is REQUIRED for value in merged.values()):
             missing = [name for name, value in merged.items() if value is REQUIRED]
             unknown = [name for name in attributes if name not in self.attributes]
-            if missing or unknown:
-                raise ValueError(f"{self.name}: attributes missing {missing}, unknown {unknown}")
+            raise ValueError(f"{self.name}: attributes missing {missing}, unknown {unknown}")
         if self.operands is not None and len(types) != self.operands:
             raise ValueError(f"{self.name} takes {self.operands} operands, {len(types)} given")
-        whole = {name: value for name, value in merged.items() if not isinstance(value, Required)}
-        return Call(self.symbol or self.name, types, whole, body, table, results, batch)
+        return Call(self.symbol or self.name, types, merged, body, table, results, batch)
 
     def result_types(self, call: Call) -> tuple[TensorType, ...]:
         found = self.infer(call)
