@@ -7,7 +7,7 @@ and a kernel of its own copies it to its place.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from nnc.schedule import tiles
@@ -23,7 +23,7 @@ def run(
     kernels: Sequence[Kernel], placement: dict[Value, Buffer], batch: int
 ) -> tuple[tuple[Kernel, ...], dict[Value, Buffer]]:
     """The kernels in the same order, those that copy last; and where each value lies while the step runs."""
-    after = _followers(kernels)
+    readers = readers_of(kernels)
     moved: dict[tuple[Value, Buffer], Buffer] = {}
     names = buffer_names(kernels)
     copies: list[Kernel] = []
@@ -31,7 +31,7 @@ def run(
         for write in kernel.writes:
             if not _is_whole(kernel, write) or write.buffer.space not in LASTING:
                 continue
-            if _is_safe(kernel, write, kernels, after[kernel]):
+            if _is_safe(kernel, write, readers.get(write.buffer, ()), kernels):
                 continue
             old = write.buffer
             made = Buffer(names.fresh(f"new_{old.name}"), old.element, old.shape, Space.ARENA)
@@ -49,31 +49,33 @@ def _is_whole(kernel: Kernel, write: Write) -> bool:
     return kernel.kind is not KernelKind.UPDATE and (write.fold is None or kernel.kind is KernelKind.FINISH)
 
 
-def _followers(kernels: Sequence[Kernel]) -> dict[Kernel, set[Kernel]]:
-    """The kernels that read what a kernel leaves, or what is made of it."""
-    readers: dict[Value, list[Kernel]] = {}
+def readers_of(kernels: Iterable[Kernel]) -> dict[Buffer, list[tuple[Kernel, Value]]]:
+    """Who reads a buffer, and as which value."""
+    found: dict[Buffer, list[tuple[Kernel, Value]]] = {}
     for kernel in kernels:
-        for value, _ in kernel.reads:
-            readers.setdefault(value, []).append(kernel)
-    found: dict[Kernel, set[Kernel]] = {}
-    for kernel in reversed(kernels):  # a kernel comes after those that it reads from
-        own: set[Kernel] = set()
-        for write in kernel.writes:
-            for reader in readers.get(write.value, ()):
-                if reader is not kernel:
-                    own |= {reader, *found.get(reader, ())}
-        found[kernel] = own
+        for value, buffer in kernel.reads:
+            found.setdefault(buffer, []).append((kernel, value))
     return found
 
 
-def _is_safe(kernel: Kernel, write: Write, kernels: Sequence[Kernel], after: set[Kernel]) -> bool:
-    for reader in kernels:
-        for value, buffer in reader.reads:
-            if buffer != write.buffer or value is write.value:
-                continue
-            if reader in after or (reader is kernel and not read_as_written(kernel, value, write.value)):
-                return False
-    return True
+def _followers(kernel: Kernel, kernels: Sequence[Kernel]) -> set[Kernel]:
+    """The kernels that read what a kernel leaves, or what is made of it: all of them come after it."""
+    made = {write.value for write in kernel.writes}
+    found: set[Kernel] = set()
+    for other in kernels[kernels.index(kernel) + 1 :]:
+        if any(value in made for value, _ in other.reads):
+            found.add(other)
+            made.update(write.value for write in other.writes)
+    return found
+
+
+def _is_safe(kernel: Kernel, write: Write, readers: Iterable[tuple[Kernel, Value]], kernels: Sequence[Kernel]) -> bool:
+    """Whether all that read the old value can run before, or read each element where it is written."""
+    old = [(reader, value) for reader, value in readers if value is not write.value]
+    if any(reader is kernel and not read_as_written(kernel, value, write.value) for reader, value in old):
+        return False
+    after = _followers(kernel, kernels) if any(reader is not kernel for reader, _ in old) else set()
+    return after.isdisjoint(reader for reader, _ in old)
 
 
 def read_as_written(kernel: Kernel, read: Value, written: Value) -> bool:

@@ -7,9 +7,11 @@ elements that it writes.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from heapq import heapify, heappop, heappush
 
-from nnc.schedule.hazards import LASTING, read_as_written
+from nnc.schedule.hazards import LASTING, read_as_written, readers_of
 from nnc.schedule.kernel import Buffer, Kernel, KernelKind, Space, Write
 from nnc.schedule.naming import is_called
 from nnc.tensor.ir import Value
@@ -30,21 +32,37 @@ def order(kernels: tuple[Kernel, ...]) -> tuple[Kernel, ...]:
     for kernel in kernels:
         found = {(folds if makes.get(value) is kernel else makes).get(value) for value, _ in kernel.reads}
         waits[kernel] = {maker for maker in found if maker is not None and maker is not kernel}
+    readers = readers_of(kernels)
     for kernel in kernels:  # what outlives the step is written only when all have read the old
         for write in kernel.writes:
             if write.buffer.space in LASTING and kernel.kind is not KernelKind.UPDATE:
-                old = {k for k in kernels for v, b in k.reads if b == write.buffer and v is not write.value}
+                old = {k for k, value in readers.get(write.buffer, ()) if value is not write.value}
                 waits[kernel] |= {reader for reader in old if reader is not kernel and kernel not in waits[reader]}
+    closing = _closing(kernels)
     for kernel in kernels:
-        if kernel.kind is KernelKind.UPDATE or (kernel.kind is KernelKind.FINISH and kernel is _closing(kernels)):
+        if kernel.kind is KernelKind.UPDATE or kernel is closing:
             waits[kernel] |= {k for k in kernels if k.kind is not KernelKind.UPDATE and k is not kernel}
+    return _placed(kernels, waits)
+
+
+def _placed(kernels: tuple[Kernel, ...], waits: Mapping[Kernel, set[Kernel]]) -> tuple[Kernel, ...]:
+    """Kernels each after those that it waits for; of several that can run, one that makes no memory, then the first."""
+    missing = [len(waits[kernel]) for kernel in kernels]
+    followers: dict[Kernel, list[int]] = {}
+    for place, kernel in enumerate(kernels):
+        for other in waits[kernel]:
+            followers.setdefault(other, []).append(place)
+    ready = [(_makes_memory(kernel), place) for place, kernel in enumerate(kernels) if not missing[place]]
+    heapify(ready)
     placed: list[Kernel] = []
-    left = list(kernels)
-    while left:
-        ready = [kernel for kernel in left if waits[kernel] <= set(placed)]
-        chosen = min(ready, key=lambda kernel: (_makes_memory(kernel), kernels.index(kernel)))
-        placed.append(chosen)
-        left.remove(chosen)
+    while ready:
+        _, place = heappop(ready)
+        placed.append(kernels[place])
+        for after in followers.get(kernels[place], ()):
+            missing[after] -= 1
+            if not missing[after]:
+                heappush(ready, (_makes_memory(kernels[after]), after))
+    assert len(placed) == len(kernels), "kernels wait for each other"
     return tuple(placed)
 
 
@@ -76,13 +94,19 @@ def write_over(kernels: tuple[Kernel, ...]) -> tuple[Kernel, ...]:
     """Lets a kernel's result take the place of an operand that no later kernel reads."""
     renamed: dict[Buffer, Buffer] = {}
     done: list[Kernel] = []
+    last = {value: position for position, kernel in enumerate(kernels) for value, _ in kernel.reads}
+    holds: dict[Buffer, list[Value]] = {}
+    for kernel in kernels:
+        for write in kernel.writes:
+            holds.setdefault(write.buffer, []).append(write.value)
     for position, kernel in enumerate(kernels):
         current = replace(kernel, reads=tuple((value, renamed.get(b, b)) for value, b in kernel.reads))
-        later = {value for after in kernels[position + 1 :] for value, _ in after.reads}
+        read = {buffer for value, buffer in current.reads if last[value] > position}
+        read |= {buffer for _, buffer in current.reads if any(last.get(v, 0) > position for v in holds.get(buffer, ()))}
         taken: set[Buffer] = set()
         writes: list[Write] = []
         for write in current.writes:
-            place = _place_for(current, write, later, taken, kernels, position)
+            place = _place_for(current, write, read | taken)
             if place is not None:
                 taken.add(place)
                 renamed[write.buffer] = place
@@ -112,19 +136,14 @@ def _called_best(done: tuple[Kernel, ...], kernels: tuple[Kernel, ...]) -> tuple
     )
 
 
-def _place_for(
-    kernel: Kernel, write: Write, later: set[Value], taken: set[Buffer], kernels: tuple[Kernel, ...], position: int
-) -> Buffer | None:
+def _place_for(kernel: Kernel, write: Write, kept: set[Buffer]) -> Buffer | None:
+    """The buffer of an operand that the written value may take the place of; `kept` are those that it may not."""
     if write.buffer.space is not Space.ARENA or write.fold is not None:
         return None
     for value, buffer in kernel.reads:
         same = (buffer.space, buffer.element, buffer.shape) == (Space.ARENA, write.buffer.element, write.buffer.shape)
-        if not same or buffer in taken or value in later:
-            continue
-        sharing = {v for k in kernels for w in k.writes for v in [w.value] if w.buffer == buffer}
-        if sharing & later or not read_as_written(kernel, value, write.value):
-            continue
-        return buffer
+        if same and buffer not in kept and read_as_written(kernel, value, write.value):
+            return buffer
     return None
 
 

@@ -55,6 +55,15 @@ def reached_from(function: Function, sources: Sequence[Value]) -> set[Value]:
     return reached
 
 
+def leading_to(function: Function, target: Value) -> set[Value]:
+    """The values that a gradient of `target` can reach, itself included."""
+    found = {target}
+    for op in reversed(function.ops):
+        if op.primitive != "stop_gradient" and any(value in found and value.type.is_float for value in op.results):
+            found.update(op.args)
+    return found
+
+
 def _unscaled(builder: Builder, found: Value | None, scale: float) -> Value | None:
     return found if found is None or scale == 1 else builder.mul(found, builder.like(1 / scale, found))
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from nnc.tensor import absent
 from nnc.tensor.build import Builder
-from nnc.tensor.gradient import gradient, reached_from
+from nnc.tensor.gradient import gradient, leading_to
 from nnc.tensor.ir import Function, Value
 from nnc.tensor.program import Binding, Model, Program, Role, Rule
 from nnc.tensor.simplify import simplify
@@ -85,11 +85,12 @@ def _differentiated(model: Model) -> _Differentiated:
     loss = forward.results[-1]
     forward = replace(forward, results=forward.results[:-1])
     updated = model.trained if model.optimizers else {parameter.path for parameter in model.parameters}
+    reached = leading_to(forward, loss)
     trained = [
         (value, binding.name)
         for value, binding in zip(forward.parameters, train.inputs, strict=True)
         if binding.role is Role.PARAMETER and binding.name in updated
-        if loss in reached_from(forward, [value])
+        if value in reached
     ]
     function = gradient(forward, loss, [value for value, _ in trained], model.settings.loss_scale_factor)
     return _Differentiated(function, train.inputs, train.outputs, tuple(trained))

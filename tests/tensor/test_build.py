@@ -13,7 +13,7 @@ from nnc.tensor.evaluate import evaluate
 from nnc.tensor.gradient import gradient
 from nnc.tensor.ir import Function
 from nnc.tensor.show import show
-from nnc.tensor.types import TensorType
+from nnc.tensor.types import BatchLength, TensorType
 from nnc.tensor.verify import InvalidProgram, verify
 
 X = TensorType("f32", (5, 3), True)
@@ -108,3 +108,26 @@ def test_verify_refuses() -> None:
 def test_evaluate_refuses_a_wrong_shape() -> None:
     with pytest.raises(ValueError, match=r"x: expected an array of shape \(2, 5, 3\), found \(2, 3, 5\)"):
         evaluate(small(), [np.ones((2, 3, 5))], 2)
+
+
+def test_an_axis_of_the_batch_is_no_other_of_its_size():
+    """Equal types are one object in a builder, except where one of them runs over the batch."""
+    b = Builder("f")
+    plain, long = b.parameter(TensorType("f32", (4,)), "x"), b.parameter(TensorType("f32", (BatchLength(4),)), "y")
+    assert b.op("exp", plain).type is b.op("exp", plain).type
+    for value, kind in ((plain, int), (long, BatchLength), (plain, int)):
+        assert type(b.op("exp", value).type.shape[0]) is kind
+        assert type(b.op("neg", b.op("exp", value)).type.shape[0]) is kind
+
+
+def test_a_builder_knows_what_makes_a_value():
+    b = Builder("f")
+    x = b.parameter(TensorType("f32", (4,)), "x")
+    kept = b.op("exp", x)
+    mark = b.mark
+    first, second = b.op("neg", kept), b.op("exp", kept)
+    taken = b.taken(mark)
+    assert [b.producer(value) for value in (x, first, second)] == [None] * 3
+    b.keep(taken[1])
+    assert b.producer(second) is taken[1]
+    assert b.producer(kept).args == (x,)
