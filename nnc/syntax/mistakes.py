@@ -6,9 +6,10 @@ table that fits. Nothing is recovered here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from nnc.base.diagnostic import Diagnostic, Label
+from nnc.syntax import habits
 from nnc.syntax.grammar import END
 from nnc.syntax.operands import (
     OPERATORS,
@@ -54,47 +55,9 @@ def _stray_bracket(s: Situation) -> Diagnostic | None:
     return here(s, "E0122", help="leave it out")
 
 
-def _other_language(s: Situation) -> Diagnostic | None:
-    word, span = s.line.text, s.tokens.span(s.begins)
-    after = s.tokens.items[min(s.begins + 1, len(s.tokens.items) - 1)]
-    if s.line.kind == "NAME" and s.index <= s.begins + 1 and after.kind != "ASSIGN":
-        if word in _DEFINITIONS:
-            return make("E0127", span, "", _DEFINITIONS[word])
-        if word == "return":
-            return make("E0128", span, "", "write `result = ...`")
-    if (
-        s.index <= s.begins + 1
-        and s.token.first is (s.index == s.begins)
-        and (s.line.kind in ("FOR", "IF", "ELSE") or word in ("while", "elif", "match"))
-    ):
-        if after.kind == "ASSIGN" or (s.inside > s.block and s.tokens.partner[s.inside] >= 0):
-            return None
-        return make("E0129", span, "", _REPEAT if word in ("for", "while") else _CHOOSE)
-    return None
-
-
-_DEFINITIONS: Mapping[str, str] = {
-    "def": "a function is `fn name(x) = ...`, a layer `layer Name(x) -> y { ... }`",
-    "function": "a function is `fn name(x) = ...`",
-    "func": "a function is `fn name(x) = ...`",
-    "class": "a layer is `layer Name(configuration)(x) -> y { ... }`",
-    "let": "leave it out: `name = value`",
-    "var": "leave it out: `name = value`; what changes is a `state`",
-    "lambda": "a function is `fn name(x) = ...`",
-}
-_REPEAT = "repeat with `3 * Layer`, `[... for x in list]` or `scan`"
-_CHOOSE = "choose with `a if condition else b`"
-
-
 def _comment(s: Situation) -> Diagnostic | None:
     if s.token.kind in ("DOUBLE_SLASH", "SLASH") and s.token.first:
         return here(s, "E0139", help="write `#`")
-    return None
-
-
-def _path(s: Situation) -> Diagnostic | None:
-    if s.line.kind in ("IMPORT", "FROM") and s.index == s.begins + 1 and s.token.kind in names():
-        return here(s, "E0138", help=f'write "{s.token.text}.nn"')
     return None
 
 
@@ -303,8 +266,9 @@ MISTAKES: tuple[Callable[[Situation], Diagnostic | None], ...] = (
     _stray_bracket,
     _missing_brace,
     _nested_definition,
-    _path,
-    _other_language,
+    habits.path,
+    habits.other_language,
+    habits.sizes_in_parentheses,
     _comment,
     _digits,
     _pipe,
@@ -317,8 +281,12 @@ MISTAKES: tuple[Callable[[Situation], Diagnostic | None], ...] = (
     _open_bracket,
     _no_else,
     _left_operand,
+    habits.within_line,
+    habits.value_given,
+    habits.split_name,
     _unused_value,
     _assigned,
+    habits.comma_at_end,
     _outside,
 )
 

@@ -20,6 +20,7 @@ from nnc.syntax import tree
 from nnc.syntax.build import ACTIONS
 from nnc.syntax.errors import report
 from nnc.syntax.grammar import END, Tables, tables
+from nnc.syntax.habits import comma_at_end, within_line
 from nnc.syntax.mistakes import diagnose, trailing_operator
 from nnc.syntax.recover import open_block, resume
 from nnc.syntax.situation import Situation
@@ -194,11 +195,11 @@ class _Parser:
         if origin not in ("statement", "item") or token.first or token.kind in ("RBRACE", END):
             return True
         self.errors += 1
-        trailing = trailing_operator(
-            Situation(self.tokens, index, frozenset(), open_block(self.tables, self.states, self.starts, self.tokens))
-        )
-        if trailing is not None:
-            self.reporter.add(trailing)
+        block = open_block(self.tables, self.states, self.starts, self.tokens)
+        situation = Situation(self.tokens, index, frozenset(), block)
+        known = trailing_operator(situation) or within_line(situation) or comma_at_end(situation)
+        if known is not None:
+            self.reporter.add(known)
             return False
         previous = self.tokens.items[index - 1]
         if self.tokens.starts_statement(index) or self.tokens.starts_definition(index):
@@ -214,6 +215,7 @@ class _Parser:
         """
         brace = open_block(self.tables, self.states, self.starts, self.tokens)
         token = self.tokens.items[index]
+        is_reported = is_reported or self.is_told(index)
         if not is_reported and token.kind != ERROR:
             expected = frozenset(s for s in self.tables.states[self.states[-1]] if s.isupper() or s == END)
             self.reporter.add(diagnose(Situation(self.tokens, index, expected, brace)))
@@ -227,6 +229,11 @@ class _Parser:
         if self.errors > MAXIMUM_ERRORS or (token.kind == END and to.index == index and to.depth <= 1 and index == 0):
             return -1
         return to.index
+
+    def is_told(self, index: int) -> bool:
+        """Whether the token itself was reported: it is a sign of another language."""
+        span = self.tokens.span(index)
+        return any(found.primary.span == span for found in self.reporter.all)
 
     def is_reported_near(self, index: int, to: int) -> bool:
         """Whether the missing `}` was the error itself."""

@@ -208,6 +208,8 @@ def _mistake(kind: str, text: str, span: Span, reporter: Reporter) -> tuple[str,
         return "STRING", '""'
     if kind == "OTHER_ASSIGNMENT":
         helps = "write `=`" if text == ":=" else f"give the new value a name of its own: `b = a {text[:-1]} ...`"
+        if text != ":=":
+            helps += f"; that of a state is `a' = a {text[:-1]} ...`"
         report(reporter, "E0114", span, f"`{text}` is not of this language", help=helps)
         return "ASSIGN", "="
     if text in _MEANT:
@@ -221,7 +223,7 @@ def _mistake(kind: str, text: str, span: Span, reporter: Reporter) -> tuple[str,
 
 _QUOTES: Mapping[str, str] = dict.fromkeys(
     "\u201c\u201d\u201e\u00ab\u00bb\u2018\u2019'", 'strings stand between `"` and `"`'
-)
+) | {"?": "choose with `a if condition else b`, of tensors with where(condition, a, b)"}
 
 
 def _character(text: str) -> str:
