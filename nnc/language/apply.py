@@ -136,7 +136,9 @@ def _feed(
             "E0410",
             f"a layer or function is wanted after `|>`, and this is {describe(target)}",
             stage.span,
-            help="use parentheses around what is computed beside a pipe",
+            help="layers in a row are joined by `|>`, or made by `2 * Layer(...)`"
+            if isinstance(target, tuple)
+            else "use parentheses around what is computed beside a pipe",
         )
     return ctx.apply(target, _spread(target, value), {}, stage.span, frame, hint)
 

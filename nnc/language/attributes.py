@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from nnc.language.builtins import BUILTINS
 from nnc.language.configuration import configure
 from nnc.language.context import Elaboration
+from nnc.language.elsewhere import nearest_definition
 from nnc.language.files import FileScope
 from nnc.language.layers import parameter_names
 from nnc.language.scope import Frame
@@ -70,6 +71,9 @@ def attribute(
     listed = "it has " + ", ".join(f"`{each}`" for each in known) if known else None
     if isinstance(value, Tensor) and name in BUILTINS:
         listed = f"write {name}({node.value.span.text})"
+    elif isinstance(value, Tensor):
+        meant = nearest_definition(name)
+        listed = f"write {node.value.span.text} |> {meant}" if meant and meant.lower() == name.lower() else None
     if isinstance(value, Defined) and value.makes_layer:
         listed = (
             f"each use of `{value.name}` without parentheses is a layer of its own: name one, block = {value.name}()"

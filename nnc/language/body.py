@@ -11,7 +11,7 @@ from nnc.language.initialize import initial_value
 from nnc.language.naming import Place
 from nnc.language.operators import called, is_literal, number
 from nnc.language.scope import Frame
-from nnc.language.signature import ELEMENTS, PREDICTION, Slot, Unifier, declared
+from nnc.language.signature import ELEMENTS, KINDS, PREDICTION, Slot, Unifier, declared, type_error
 from nnc.language.values import (
     Anything,
     Configured,
@@ -159,6 +159,8 @@ def _accepted(ctx: Elaboration, layer: Configured, param: tree.Param, value: Any
         return number(ctx, value, ELEMENTS[kind], span)
     if value is None and isinstance(param.default, tree.NoneLiteral):
         return value
+    if kind in KINDS and kind != "list":
+        raise type_error(ctx, param.type, tensors_only=True)
     written = " ".join(param.type.span.text.split())
     raise ctx.fail(
         "E0204",

@@ -9,8 +9,8 @@ from nnc.base.source import Span
 from nnc.language.builtins.call import BuiltinCall
 from nnc.language.calls import Given
 from nnc.language.context import Elaboration
+from nnc.language.elsewhere import help_for_argument
 from nnc.language.scope import Frame
-from nnc.language.suggest import nearest
 from nnc.language.values import (
     REQUIRED,
     Anything,
@@ -111,10 +111,10 @@ def _fed(target: Builtin | BoundBuiltin, given: Sequence[Given], piped: Given | 
 
 def _unknown(ctx: Elaboration, builtin: Builtin, argument: Given, known: list[str]) -> Exception:
     assert argument.name is not None, "it is by name"
-    near = nearest(argument.name.text, known)
     return ctx.fail(
         "E0401",
         f"`{builtin.name}` has no argument `{argument.name.text}`",
         argument.name.span,
-        help=f"did you mean `{near}`?" if near else "its arguments are " + ", ".join(f"`{name}`" for name in known),
+        help=help_for_argument(argument.name.text, known)
+        or "its arguments are " + ", ".join(f"`{name}`" for name in known),
     )

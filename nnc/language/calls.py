@@ -13,8 +13,9 @@ from nnc.base.diagnostic import Label
 from nnc.base.source import Span
 from nnc.language import library
 from nnc.language.context import Elaboration
+from nnc.language.elsewhere import help_for_argument
 from nnc.language.scope import Frame
-from nnc.language.suggest import nearest
+from nnc.language.suggest import nearest, unquoted
 from nnc.language.values import Anything, Defined, Poisoned, Tensor, describe, is_applicable, is_number
 from nnc.syntax import tree
 
@@ -89,7 +90,6 @@ def _too_many(ctx: Elaboration, defined: Defined, params: Sequence[tree.Param], 
 def unknown_argument(ctx: Elaboration, defined: Defined, argument: Given, known: Sequence[str]) -> Poisoned:
     """Reports an argument of a name that the definition does not have."""
     assert argument.name is not None, "it is by name"
-    near = nearest(argument.name.text, known)
     listed = (
         "its arguments are " + ", ".join(f"`{name}`" for name in known) if known else "it takes no arguments by name"
     )
@@ -97,7 +97,7 @@ def unknown_argument(ctx: Elaboration, defined: Defined, argument: Given, known:
         "E0401",
         f"`{defined.name}` has no argument `{argument.name.text}`",
         argument.name.span,
-        help=f"did you mean `{near}`?" if near else listed,
+        help=help_for_argument(argument.name.text, known) or listed,
     )
 
 
@@ -137,10 +137,11 @@ def check_kind(ctx: Elaboration, defined: Defined, param: tree.Param, argument: 
     help = None
     if wanted in ("function", "layer") and isinstance(value, str) and value.isidentifier():
         help = without_quotes(value)
-    elif wanted == "int" and isinstance(value, float) and value.is_integer():
-        help = f"write {int(value)}"
+    elif isinstance(value, str):
+        help = unquoted(value)
     elif wanted == "int" and isinstance(value, float):
-        help = "divide with `//`, which gives an integer"
+        is_written = value.is_integer() and "/" not in argument.span.text
+        help = f"write {int(value)}" if is_written else "divide with `//`, which gives an integer"
     raise ctx.fail(
         "E0404",
         f"`{param.name.text}` of `{defined.name}` is {_KINDS[wanted]}, and this is {describe(value)}",

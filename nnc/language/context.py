@@ -172,6 +172,10 @@ class Elaboration(ABC):
             return self.trail[-1].span
         return span
 
+    def known_as(self, name: str) -> str:
+        """What messages call a function that the body here calls `name`: in the library, the definition around it."""
+        return self.trail[-1].name if self.trail and self.trail[-1].in_library else name
+
     @contextmanager
     def using(self, name: str, span: Span, in_library: bool, scope: tuple[str, ...]) -> Iterator[None]:
         """Inside, evaluation is within an application of `name` at `span`."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from nnc.base.source import Span
 from nnc.language.context import LARGEST_DIMENSION, Elaboration
+from nnc.language.elsewhere import NO_BATCH
 from nnc.language.scope import Frame
 from nnc.language.values import Anything, Poison, Poisoned, describe, is_number
 from nnc.syntax import tree
@@ -34,12 +35,14 @@ def known_sizes(ctx: Elaboration, frame: Frame, rest: tree.Rest) -> tuple[int, .
 
 def _size(ctx: Elaboration, value: Anything, span: Span) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
+        fraction = "divide with `//`, which gives an integer" if is_number(value) else None
         raise ctx.fail(
             "E0211",
             f"a dimension is a positive integer, and this is {describe(value)}",
             span,
-            help="divide with `//`, which gives an integer" if is_number(value) else None,
+            help=NO_BATCH if value is None else fraction,
         )
     if not 1 <= value <= LARGEST_DIMENSION:
-        raise ctx.fail("E0211", f"a dimension is a positive integer below 2^31, and this is {value:,}", span)
+        title = f"a dimension is a positive integer below 2^31, and this is {value:,}"
+        raise ctx.fail("E0211", title, span, help=NO_BATCH if value == -1 else None)
     return value

@@ -234,8 +234,12 @@ def _attribute(ctx: Elaboration, node: tree.Attribute, frame: Frame, hint: str) 
 def _repeat(ctx: Elaboration, times: Anything, first: Anything, node: tree.Times, frame: Frame) -> Stages:
     """`n * layer`: the layer's expression evaluated anew n times; `first` is what it gave already, if anything."""
     if isinstance(times, bool) or not isinstance(times, int) or not 0 <= times <= LONGEST:
+        is_turned = is_applicable(times) and isinstance(node.layer, tree.Number)
         raise ctx.fail(
-            "E0211", f"a layer is repeated 0 to {LONGEST:,} times, and this is {describe(times)}", node.count.span
+            "E0211",
+            f"a layer is repeated 0 to {LONGEST:,} times, and this is {describe(times)}",
+            node.count.span,
+            help=f"the number comes first: {node.layer.span.text} * {node.count.span.text}" if is_turned else None,
         )
     stages: list[Anything] = []
     for _ in range(times):

@@ -65,6 +65,17 @@ def _defined(path: Path) -> tuple[str, ...]:
 
 
 @cache
+def _elsewhere() -> dict[str, str]:
+    lines = (FOLDER / "elsewhere.txt").read_text(encoding="utf-8").splitlines()
+    return dict(line.split() for line in lines if not line.startswith("#"))
+
+
+def elsewhere(name: str) -> str | None:
+    """What the definition is called that other libraries call `name`."""
+    return _elsewhere().get(name)
+
+
+@cache
 def names() -> tuple[str, ...]:
     """The names of all definitions that can be found, for suggestions; reads every file, but parses none."""
     index = _index().items()

@@ -84,10 +84,12 @@ def _of_tensor(ctx: Elaboration, x: Tensor, node: tree.Subscript, frame: Frame, 
     dots = [place for place, item in enumerate(node.items) if isinstance(item, tree.Ellipsis_)]
     named = len(node.items) - added - len(dots)
     if named > x.type.rank or len(dots) > 1:
+        axes = f"{x.type.rank} {'axis' if x.type.rank == 1 else 'axes'}"
         raise ctx.fail(
             "E0214",
-            f"{spell(x.type)} has {x.type.rank} {'axis' if x.type.rank == 1 else 'axes'}",
+            f"{spell(x.type)} has {axes}, and the batch is none of them",
             node.span,
+            f"{named} axes are named here" if named != 1 else "1 axis is named here",
             others=origin(ctx, x),
         )
     items = list(node.items)

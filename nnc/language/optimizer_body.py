@@ -19,7 +19,7 @@ from nnc.language.initialize import fans
 from nnc.language.operators import number
 from nnc.language.scope import Frame
 from nnc.language.signature import declared
-from nnc.language.statements import assign, run
+from nnc.language.statements import assign, assigned, run
 from nnc.language.updating import Held, Updating
 from nnc.language.values import (
     Anything,
@@ -108,6 +108,8 @@ def body(
     if updating.is_stored:
         return _stored(ctx, frame, last, span)
     new = frame.names.get(PARAMETER + "'")
+    if new is None and PARAMETER in (name.text for each in definition.body.statements for name in assigned(each)):
+        raise Poisoned  # `names` has reported it, and that it is to be `parameter'`
     if new is None:
         raise ctx.fail("E0509", f"`{optimizer.defined.name}` never sets `parameter'`", span)
     for name, held in slots.items():

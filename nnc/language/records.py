@@ -28,7 +28,7 @@ _STOPPING: dict[str, Setting] = {
     MONITOR: Setting('the name of a number that is reported, "val_loss"', lambda v: isinstance(v, str)),
     "min_delta": Setting("a number of at least 0", lambda v: is_number(v) and v >= 0),
     "patience": Setting("an integer of at least 0", _is_whole),
-    MODE: Setting("one of " + ", ".join(f'"{each}"' for each in MODES), lambda v: v in MODES),
+    MODE: Setting("one of " + ", ".join(f'"{each}"' for each in MODES), lambda v: v in MODES, MODES),
     "baseline": Setting("a number, or none", lambda v: v is None or is_number(v)),
     "restore_best_weights": Setting("true or false", lambda v: isinstance(v, bool)),
     "start_from_epoch": Setting("an integer of at least 0", _is_whole),

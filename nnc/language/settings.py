@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from nnc.base.source import Span
+from nnc.language.suggest import nearest, unquoted
 from nnc.language.values import Anything, is_number
 from nnc.tensor.program import Plain, Settings
 
@@ -15,10 +16,16 @@ PRECISIONS = ("f32", "tf32", "bf16", "f16")
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A setting that is a plain value: what it must be, in words and as a test."""
+    """A setting that is a plain value: what it must be, in words and as a test; `choices` are all there are, if few."""
 
     wanted: str
     accepts: Callable[[Anything], bool]
+    choices: tuple[str, ...] = ()
+
+    def help(self, value: Anything) -> str | None:
+        """How to write what was probably meant."""
+        near = nearest(value, self.choices) if isinstance(value, str) else None
+        return f'did you mean "{near}"?' if near else unquoted(value)
 
 
 def is_count(value: Anything) -> bool:
@@ -46,7 +53,9 @@ PLAIN: dict[str, Setting] = {
     "epochs": Setting("an integer of at least 1", is_count),
     ACCUMULATION: Setting("an integer of at least 1", is_count),
     "seed": Setting("an integer of at least 0", _is_seed),
-    "precision": Setting("one of " + ", ".join(f'"{each}"' for each in PRECISIONS), lambda v: v in PRECISIONS),
+    "precision": Setting(
+        "one of " + ", ".join(f'"{each}"' for each in PRECISIONS), lambda v: v in PRECISIONS, PRECISIONS
+    ),
     "data": Setting('the path of a data set, "digits.npz"', _is_path),
     SCALE: Setting("a number above 0", lambda v: is_number(v) and 0 < v < math.inf),
     "validation_split": Setting("a number of at least 0 and below 1", _is_share),
@@ -63,6 +72,8 @@ ELSEWHERE = {
     "out by validation_split",
     "sample_weight": "weights of samples are given to fit, or lie in the `data` file as sample_weight",
     "callbacks": "callbacks are given to fit",
+    "loss_weights": "weigh the terms where they are named: loss = { kind: ..., size: 0.2 * ... }",
+    "learning_rate": "it belongs to the optimizer: optimizer = Adam(learning_rate = 1e-3)",
     "shuffle": "the order of the samples is an argument of fit",
 }
 

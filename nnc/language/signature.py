@@ -317,7 +317,11 @@ def type_error(ctx: Elaboration, written: tree.TypeExpr, tensors_only: bool) -> 
     name = written.name.text
     if tensors_only and name in KINDS:
         return ctx.fail(
-            "E0412", f"`{name}` is for configuration, not for tensors", written.name.span, help="write float[...]"
+            "E0412",
+            f"`{name}` is for configuration, not for tensors",
+            written.name.span,
+            help="tensors are float, index(n) for class labels, i64 for integers; configuration has a list of its own, "
+            "before theirs",
         )
     near = nearest(name, TYPE_NAMES)
     return ctx.fail(

@@ -40,3 +40,11 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
         if edits <= most and edits < max(len(name), len(other)):
             scored.append((edits, position, other))
     return min(scored)[2] if scored else None
+
+
+def unquoted(value: object) -> str | None:
+    """What to write where a number or a truth is given as a string; None for any other value."""
+    if not isinstance(value, str):
+        return None
+    is_plain = value in ("true", "false", "none") or value.replace(".", "", 1).replace("-", "", 1).isdecimal()
+    return f"write it without quotes: {value}" if is_plain else None

@@ -136,7 +136,8 @@ def _setting(ctx: Elaboration, name: str, node: tree.Assign, frame: Frame, found
         case _:
             setting = PLAIN[name]
             if not setting.accepts(value):
-                raise ctx.fail("E0505", f"`{name}` is {setting.wanted}, and this is {describe(value)}", span)
+                title = f"`{name}` is {setting.wanted}, and this is {describe(value)}"
+                raise ctx.fail("E0505", title, span, help=setting.help(value))
             found.values[name] = value
 
 
@@ -224,6 +225,8 @@ def _numbers(ctx: Elaboration, value: Anything, span: Span, what: str, code: str
 
 
 def _how_to_compute(value: Anything) -> str | None:
+    if isinstance(value, tuple) and value:
+        return "name them: { first: ..., second: ... }"
     if isinstance(value, str):
         return "write a function without quotes, applied to prediction and target"
     return "apply it to prediction and target" if is_applicable(value) else None

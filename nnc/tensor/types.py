@@ -129,5 +129,6 @@ def refuse_batch_axes(symbol: str, type: TensorType) -> None:
 def normalise_axis(axis: int, rank: int) -> int:
     """`axis` counted from the front. Raises TypeMismatch where there is no such axis."""
     if not -rank <= axis < rank:
-        raise TypeMismatch(f"axis {axis} does not exist: the sample has {rank} axes")
+        count = f"{rank} {'axis' if rank == 1 else 'axes'}"
+        raise TypeMismatch(f"axis {axis} does not exist: the sample has {count}, and the batch is none of them")
     return axis % rank

@@ -42,7 +42,8 @@ class BuiltinCall:
         help: str | None = None,
     ) -> Poisoned:
         """Reports that the function does not take what it is given."""
-        return self.ctx.fail(code, f"`{self.name}`: {title}", self.span, text, others=others, help=help)
+        name = self.ctx.known_as(self.name)
+        return self.ctx.fail(code, f"`{name}`: {title}", self.span, text, others=others, help=help)
 
     def tensor(self, place: int = 0, element: str | None = None) -> Tensor:
         """An argument that must be a tensor; a list of numbers becomes one, and a number does where `element` says of
