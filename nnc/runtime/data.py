@@ -160,21 +160,38 @@ def _given(value: Any, port: Port, expression: str) -> Given:
     try:
         array = np.asarray(value)
     except ValueError as error:
+        why = "its parts differ in length" if "inhomogeneous" in str(error) else str(error)
         raise DataError(
-            f"{expression} does not make an array ({error}) for `{port.name}: {port.declared}`, declared at "
+            f"{expression} does not make an array, {why}, for `{port.name}: {port.declared}`, declared at "
             f"{port.where}: every sample needs the shape {list(port.shape)}"
         ) from error
-    text = f"{array.dtype}{list(array.shape)}"
+    text = f"{_KINDS.get(array.dtype.kind, array.dtype)}{list(array.shape)}"
     if array.dtype.kind not in "fiub":
         what = f"{type(value).__name__}" if array.ndim == 0 else text
         raise DataError(
             f"{what} was given for `{port.name}: {port.declared}`, declared at {port.where}: it takes "
-            "an array of numbers"
+            f"an array of numbers{_number_fix(array, port, expression)}"
         )
     if array.dtype == np.longdouble and array.dtype.itemsize > 8:
         array = array.astype(np.float64)
     array = np.require(array.astype(array.dtype.newbyteorder("="), copy=False), requirements=["C", "W"])
     return Given(torch.from_numpy(array), expression, text, is_torch=False, is_list=isinstance(value, list | tuple))
+
+
+_KINDS = {"U": "strings", "S": "bytes", "O": "objects"}
+
+
+def _number_fix(array: Any, port: Port, name: str) -> str:
+    """How numbers are made of what are none: what is written as numbers is read, names of classes are counted."""
+    if not array.ndim or not array.size or array.dtype.kind not in _KINDS:
+        return ""
+    try:
+        numbers = array.astype("float64")
+    except (TypeError, ValueError):
+        labels = f"np.unique({name}, return_inverse=True)[1]"
+        return f"; number the classes: {labels}" if port.bound is not None and array.dtype.kind != "O" else ""
+    is_whole = port.element not in FLOATS and bool((numbers == numbers.round()).all())
+    return f"; convert it with {name}.astype({'int64' if is_whole else 'float32'!r})"
 
 
 def _stood_in(given: Given, unread: Tensor) -> Given:
@@ -212,6 +229,8 @@ def _shape_fix(name: str, shape: tuple[int, ...], port: Port, given: Given) -> s
         return f"it is ({shape[0]},) against ({shape[0]}, 1): use {name}[:, None]"
     if shape and rest == wanted[:-1] and wanted and port.element in FLOATS and not given.array.is_floating_point():
         return f"it holds labels: make them one-hot with np.eye({wanted[-1]}, dtype='float32')[{name}]"
+    if len(shape) == 2 and shape[:1] == wanted:
+        return f"the samples come second: use {name}.T"
     if len(wanted) == 3 and rest == (wanted[2], *wanted[:2]):
         method = "permute" if given.is_torch else "transpose"
         return f"the channels come first: use {name}.{method}(0, 2, 3, 1)"

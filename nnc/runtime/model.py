@@ -77,6 +77,8 @@ class Model(Holder):
         last = arguments.whole("epochs", self._setting("epochs", epochs, 1), 0)
         fraction = self._setting("validation_split", validation_split, 0.0)
         class_weight = self._setting("class_weight", class_weight, None)
+        if shuffle not in (True, False):
+            raise UsageError(f"shuffle={shuffle!r}: it takes True or False")
         data, held = self._training_data(x, y, sample_weight, class_weight, validation_data, fraction)
         self.store.adapt(data.arrays)
         batches = self._batches("train", data, min(batch, data.samples), shuffled=bool(shuffle))

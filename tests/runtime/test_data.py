@@ -32,6 +32,13 @@ FAULTS: list[tuple[Any, Any, str]] = [
     ({}, Y, "x lacks 'features': `features: float[5]` is declared at handmade.nn:2, and x holds nothing"),
     ((X, X), Y, "x is 2 arrays, and the program declares 1: `features: float[5]` at handmade.nn:2"),
     ("digits", Y, f"str was given for {HERE}: it takes an array of numbers"),
+    (X.T, Y, f"float32[5, 6] was given for {HERE}: it takes [samples, 5]; the samples come second: use x.T"),
+    ([[1.0, 2.0], [3.0]], Y, f"x does not make an array, its parts differ in length, for {HERE}: every sample needs the shape [5]"),
+    (X, list("abcabc"), f"strings[6] was given for {LABEL}: it takes an array of numbers; number the classes: np.unique(y, return_inverse=True)[1]"),
+    (X, Y.astype(str), f"strings[6] was given for {LABEL}: it takes an array of numbers; convert it with y.astype('int64')"),
+    (X, Y.astype(object), f"objects[6] was given for {LABEL}: it takes an array of numbers; convert it with y.astype('int64')"),
+    (X.astype(object), Y, f"objects[6, 5] was given for {HERE}: it takes an array of numbers; convert it with x.astype('float32')"),
+    (X, np.array([{}, {}]), f"objects[2] was given for {LABEL}: it takes an array of numbers"),
     (X, None, "y is missing; the program declares `label: index(3)` at handmade.nn:8"),
     (X, Y[:, None], f"int64[6, 1] was given for {LABEL}: it takes [samples]; it is (6, 1) against (6,): use y[:, 0]"),
     (X, np.eye(3)[Y], f"float64[6, 3] was given for {LABEL}: it takes [samples]; the labels are one-hot: use y.argmax(1)"),
@@ -162,6 +169,9 @@ ARGUMENTS: list[tuple[dict[str, Any], str]] = [
     ({"validation_data": (X, Y), "validation_freq": 0}, "validation_freq=0"),
     ({"verbose": 3}, 'verbose=3: it takes "auto", 0, 1 or 2'),
     ({"callbacks": [Handmade]}, "callbacks holds the class Handmade; make one"),
+    ({"callbacks": 3}, "callbacks holds 3, which has no method that is called, such as on_epoch_end"),
+    ({"callbacks": [print]}, "callbacks holds <built-in function print>, which has no method that is called"),
+    ({"shuffle": "yes"}, "shuffle='yes': it takes True or False"),
 ]
 
 
