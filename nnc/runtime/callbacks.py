@@ -115,7 +115,5 @@ def as_list(callbacks: Any) -> list[Any]:
         if isinstance(member, type):
             raise UsageError(f"callbacks holds the class {member.__name__}; make one: {member.__name__}()")
         if not any(name.startswith("on_") for name in dir(member)):
-            raise UsageError(
-                f"callbacks holds {member!r}, which has no method that is called, such as on_epoch_end"
-            )
+            raise UsageError(f"callbacks holds {member!r}, which has no method that is called, such as on_epoch_end")
     return list(members)
