@@ -114,7 +114,8 @@ def _no_model(reporter: Reporter, name: str | None, known: Sequence[str], start:
     if name is not None:
         near = nearest(name, known)
         title = f"there is no model `{name}`"
-        help = f"did you mean `{near}`?" if near else None
+        listed = "the file has " + ", ".join(f"`{each}`" for each in known) if known else "the file has no model"
+        help = f"did you mean `{near}`?" if near else listed
     elif known:
         title = "which model is meant? The file has " + ", ".join(f"`{each}`" for each in known)
         help = f"name one: --model {known[0]}"

@@ -70,7 +70,7 @@ def read(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any] | None]:
     """All tensors, and the metadata; None when the file is sound safetensors that nnc did not write."""
     path = Path(path)
     if not path.is_file():
-        raise CheckpointError(f"{path}: there is no such file")
+        raise CheckpointError(f"{path}: {'it is a folder, not a file' if path.is_dir() else 'there is no such file'}")
     try:
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}

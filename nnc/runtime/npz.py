@@ -37,7 +37,7 @@ def load_npz(path: str | Path) -> Arrays:
     """The arrays of an `.npz` file; pickled objects are refused, since reading them would run code."""
     path = Path(path)
     if not path.is_file():
-        raise DataError(f"{path}: there is no such file")
+        raise DataError(f"{path}: {'it is a folder, not a file' if path.is_dir() else 'there is no such file'}")
     try:
         with path.open("rb") as file:  # np.load leaves a damaged file open that it opened itself
             archive = np.load(file, allow_pickle=False)

@@ -109,6 +109,8 @@ def write(path: Path, text: str) -> None:
             raise FileError(f"{path} is a folder: name a file that ends in .py, or a folder to write into")
         if path.is_file() and not _is_ours(path):
             raise FileError(f"{path} was not written by nnc and is left alone: name another file with -o")
+        if path.parent.is_file():
+            raise FileError(f"{path.parent} is a file: -o names a file that ends in .py, or a folder to write into")
         path.parent.mkdir(parents=True, exist_ok=True)
         _replace(path, text)
     except OSError as error:

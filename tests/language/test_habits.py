@@ -137,3 +137,9 @@ def test_names_of_other_libraries_stand_for_what_there_is(name):
     assert library.defines(here) or here in BUILTINS
     assert not library.defines(name)
     assert name not in BUILTINS
+
+
+def test_a_model_that_the_caller_misspells():
+    for name, help in (("Nte", "did you mean `Net`?"), ("Other", "the file has `Net`")):
+        _, reporter = tried(PROGRAM, model=name)
+        assert [(each.code, each.help) for each in reporter.all] == [("E0415", help)]

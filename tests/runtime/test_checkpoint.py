@@ -163,6 +163,8 @@ def test_damaged_files_are_refused_and_change_nothing(tmp_path: Path) -> None:
         assert same(flat(reader), before)
     with pytest.raises(CheckpointError, match="there is no such file"):
         reader.load(tmp_path / "nowhere")
+    with pytest.raises(CheckpointError, match="it is a folder, not a file"):
+        reader.load(tmp_path)
     with pytest.raises(CheckpointError, match="folder"):
         model.save(tmp_path / "nowhere" / "a")
     with pytest.raises(CheckpointError, match="it is a folder"):

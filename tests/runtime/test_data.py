@@ -248,6 +248,8 @@ def test_npz(tmp_path: Path) -> None:
             load_npz(path)
     with pytest.raises(DataError, match="there is no such file"):
         load_npz(tmp_path / "none.npz")
+    with pytest.raises(DataError, match="it is a folder, not a file"):
+        load_npz(tmp_path)
     np.save(tmp_path / "one.npy", X)
     with pytest.raises(DataError, match="one array without a name"):
         load_npz(tmp_path / "one.npy")

@@ -105,8 +105,10 @@ def test_places_that_cannot_be_written_are_an_error(tmp_path: Path) -> None:
     with pytest.raises(FileError, match="is a folder"):
         files.write(tmp_path, OURS)
     (tmp_path / "file").touch()
-    with pytest.raises(FileError, match="cannot write"):
+    with pytest.raises(FileError, match=r"file is a file: -o names a file that ends in \.py, or a folder"):
         files.write(tmp_path / "file" / "digits.py", OURS)
+    with pytest.raises(FileError, match="cannot write"):
+        files.write(tmp_path / "file" / "inside" / "digits.py", OURS)
 
 
 def test_a_failed_write_leaves_the_old_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
