@@ -117,6 +117,7 @@ class Elaboration(ABC):
     draws: int = 0
     entered: Counter[tuple[str, ...]] = field(default_factory=Counter)
     asked: set[Question] = field(default_factory=set)
+    is_too_deep: bool = False  # which was reported
     failed: bool = False  # something was reported that no exception carries any further
     steps: int = 0  # expressions evaluated
     operations: int = 0
@@ -180,13 +181,7 @@ class Elaboration(ABC):
     def using(self, name: str, span: Span, in_library: bool, scope: tuple[str, ...]) -> Iterator[None]:
         """Inside, evaluation is within an application of `name` at `span`."""
         if len(self.trail) >= DEEPEST:
-            raise self.fail(
-                "E0216",
-                f"layers and functions are applied more than {DEEPEST} deep",
-                span,
-                f"`{name}` is applied once more here",
-                help="end the recursion by a condition that is known at compile time",
-            )
+            raise self._too_deep()
         before = self.scope
         self.trail.append(Use(name, self.user_span(span), in_library))
         self.scope = scope
@@ -195,6 +190,22 @@ class Elaboration(ABC):
         finally:
             self.trail.pop()
             self.scope = before
+
+    def _too_deep(self) -> Poisoned:
+        """Reports, once, the application that there is most of on the way here."""
+        if self.is_too_deep:
+            return Poisoned()
+        self.is_too_deep = True
+        (((name, span), _),) = Counter((use.name, use.span) for use in self.trail).most_common(1)
+        self.reporter.error(
+            "E0216",
+            f"layers and functions are applied more than {DEEPEST} deep",
+            span,
+            f"`{name}` is applied within itself here",
+            trail=self.trail_lines(),
+            help="end the recursion by a condition that is known at compile time",
+        )
+        return Poisoned()
 
     @contextmanager
     def apart(self, name: str) -> Iterator[None]:

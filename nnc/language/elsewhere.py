@@ -16,6 +16,7 @@ _MODULES = ("nn", "layers", "keras", "tf", "torch", "np", "numpy", "F", "jnp", "
 _SAID = {
     "self": "what a layer holds has its name alone, without `self.`",
     "Input": "inputs are declared behind the model's name: model Net(x: float[28, 28])",
+    "EarlyStopping": 'it is a setting: early_stopping = { monitor: "val_loss", patience: 3 }',
     "print": "leave it out: `nnc summary` shows layers and shapes",
     "super": "leave it out: a definition has no other above it",
 }

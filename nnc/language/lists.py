@@ -6,7 +6,7 @@ from nnc.base.source import Span
 from nnc.language.context import Elaboration
 from nnc.language.operators import origin
 from nnc.language.scope import Frame
-from nnc.language.values import Anything, Record, Results, Tensor, describe, spell
+from nnc.language.values import Anything, Record, Results, Tensor, describe, is_applicable, spell
 from nnc.syntax import tree
 from nnc.tensor.types import TypeMismatch
 
@@ -43,7 +43,10 @@ def subscript(ctx: Elaboration, node: tree.Subscript, frame: Frame, hint: str) -
         case Record():
             raise ctx.fail("E0210", "a record is read by name: record.name", node.span)
         case _:
-            raise ctx.fail("E0210", f"{describe(value)} has no items", node.span)
+            written = node.span.text
+            called = f"{written[: written.index('[')]}({written[written.index('[') + 1 : -1]})"
+            help = f"write {called}" if is_applicable(value) and isinstance(node.value, tree.Name) else None
+            raise ctx.fail("E0210", f"{describe(value)} has no items", node.span, help=help)
 
 
 def _integer(ctx: Elaboration, node: tree.Expression | None, frame: Frame) -> int | None:

@@ -106,7 +106,7 @@ def _results(body: Body, item: tree.FunctionDef | tree.Definition, kind: str) ->
             continue
         body.unknown.add(name)
         variables = [each for each, local in body.locals.items() if local.what == "variable" and not local.is_used]
-        near = nearest(name, variables)
+        near = variables[0] if named and len(variables) == len(wanted) == 1 else nearest(name, variables)
         body.reporter.error(
             "E0304",
             f"the result `{name}` of `{item.name.text}` is never assigned",
@@ -129,8 +129,9 @@ def _train(home: FileScope, reporter: Reporter, item: tree.Train) -> None:
     for result in model.signature.results:
         if result.name is not None:
             body.locals[result.name.text] = Local(result.span, "")
-    if not model.signature.results and isinstance(model.body, tree.Block):
-        body.unknown.update(name.text for statement in model.body.statements for name in assigned(statement))
+    body.of_model = frozenset(name.text for statement in model.body.statements for name in assigned(statement))
+    if not model.signature.results:
+        body.unknown.update(body.of_model)
     body.run(item.body, "setting")
     misspelt: set[str] = set()
     for name, local in body.locals.items():

@@ -11,7 +11,7 @@ from nnc.base.diagnostic import Label
 from nnc.base.source import Span
 from nnc.language import constants
 from nnc.language.context import Elaboration
-from nnc.language.values import Anything, Poisoned, Tensor, describe, is_number, spell
+from nnc.language.values import Anything, Poisoned, Tensor, describe, is_applicable, is_number, spell
 from nnc.tensor.types import Shape, TensorType, TypeMismatch
 
 ARITHMETIC = {"+": "add", "-": "sub", "*": "mul", "/": "div", "//": "floordiv", "%": "mod", "^": "pow"}
@@ -106,7 +106,11 @@ def operands(ctx: Elaboration, verb: str, left: Operand, right: Operand, span: S
     for value, place in (left, right):
         if not isinstance(value, Tensor | bool) and not is_number(value) and not is_literal(value):
             raise ctx.fail(
-                "E0210", f"cannot {verb} {describe(a)} and {describe(b)}", span, others=(Label(place, describe(value)),)
+                "E0210",
+                f"cannot {verb} {describe(a)} and {describe(b)}",
+                span,
+                others=(Label(place, describe(value)),),
+                help="a pipe is written `|>`" if verb == "compare" and is_applicable(b) else None,
             )
     if isinstance(a, Tensor):
         element = a.type.element

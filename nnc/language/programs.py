@@ -121,8 +121,8 @@ class Run:
 
     def _targets(self, train: tree.Train) -> None:
         for statement in train.body.statements:
-            if not isinstance(statement, tree.TargetStmt):
-                continue
+            if not isinstance(statement, tree.TargetStmt) or statement.name.text in self.frame.names:
+                continue  # no target, or one of a name that is taken, which `names` has reported
             try:
                 self._declare(Role.TARGET, statement.name, statement.type, statement.default)
             except Poisoned:

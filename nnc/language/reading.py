@@ -38,6 +38,7 @@ class Body:
     unknown: set[str] = field(default_factory=set)
     spread: set[str] = field(default_factory=set)  # those of axes in types, `...S`, which no signature may bind
     in_training: bool = False
+    of_model: frozenset[str] = frozenset()  # variables of the model that is trained
     renewed: tuple[str, ...] = ()  # what an optimizer gives new values of, beside its states
 
     def bind(self, name: tree.Name, what: str) -> None:
@@ -65,8 +66,12 @@ class Body:
         match node:
             case tree.Name():
                 self._name(node, inner)
-            case tree.Call(function=tree.Name() as function):
-                self._name(function, inner, is_called=True)
+            case tree.Call():
+                self._order(node.arguments)
+                if isinstance(node.function, tree.Name):
+                    self._name(node.function, inner, is_called=True)
+                else:
+                    self.use(node.function, inner)
                 self.use(node.arguments, inner)
             case tree.Argument():
                 self.use(node.value, inner)
@@ -132,10 +137,28 @@ class Body:
         if self.home.module.damaged:
             return
         help = elsewhere.help_for_size(text) if is_size else None
+        if text in self.of_model:
+            help = f"it is a variable of the model: make it one of the results, -> (..., {text}: float[...])"
         help = help or elsewhere.help_for_name(text, member, self._in_scope(inner))
         if help is None and self.in_training and not is_called:
             help = f"declare it, if it comes with the data: target {text}: index(10)"
         self.reporter.error("E0301", f"`{text}` is not defined", name.span, help=help)
+
+    def _order(self, arguments: Sequence[tree.Argument]) -> None:
+        """Arguments by place come before those by name."""
+        named = next((each for each in arguments if each.name is not None), None)
+        if named is None:
+            return
+        for each in arguments[arguments.index(named) :]:
+            if each.name is None:
+                self.reporter.error(
+                    "E0423",
+                    "an argument by place after one by name",
+                    each.span,
+                    others=(Label(named.span, "by name"),),
+                    help="put it before, or write its name: `name = " + each.span.text + "`",
+                )
+                return
 
     def _setting(self, name: tree.Name) -> None:
         self.reporter.error(

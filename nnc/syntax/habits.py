@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from nnc.base.diagnostic import Diagnostic
+from nnc.syntax.grammar import END
 from nnc.syntax.operands import text_of
 from nnc.syntax.situation import Situation, here, joined, make
 from nnc.syntax.tokens import names
@@ -106,6 +107,49 @@ def value_given(s: Situation) -> Diagnostic | None:
     if s.token.kind == "EQUAL" and not any(s.tokens.items[i].kind == "ASSIGN" for i in range(first, end)):
         return here(s, "E0114", "this compares", f"write `{name} = {text_of(s.tokens, first + 2, end)}`")
     return None
+
+
+def named_value(s: Situation) -> Diagnostic | None:
+    """`f(units: 3)`, `{ loss = x }`, `{ "loss": x }`."""
+    items, bracket, before = s.tokens.items, s.inside, s.previous
+    if bracket <= s.block or before is None:
+        return None
+    is_record, is_call = items[bracket].kind == "LBRACE", items[bracket].kind == "LPAR"
+    starts = s.index >= 2 and items[s.index - 2].kind in ("COMMA", "LBRACE", "LPAR")
+    if starts and before.kind in names() and is_call and s.token.kind == "COLON":
+        return here(s, "E0114", help=f"write `{before.text} = ...`")
+    if starts and before.kind in names() and is_record and s.token.kind == "ASSIGN":
+        return make("E0101", s.tokens.span(s.index), "", f"write `{before.text}: ...`", title="a record has `:`")
+    if is_record and s.token.kind == "STRING" and before.kind in ("LBRACE", "COMMA"):
+        title = "the names of a record stand without quotes"
+        return make("E0101", s.tokens.span(s.index), "", f"write {s.token.text[1:-1]}", title=title)
+    return None
+
+
+def other_pipe(s: Situation) -> Diagnostic | None:
+    """`x -> f`, `x >> f`."""
+    before = s.previous
+    is_shift = s.token.kind == "GREATER" and before is not None and before.kind == "GREATER"
+    if is_shift and before is not None and before.end == s.token.start:
+        return make("E0115", joined(s, s.index - 1, s.index), "", "a pipe is written `|>`")
+    if s.token.kind == "ARROW" and s.block >= 0 and s.block < s.index:
+        return here(s, "E0115", help="a pipe is written `|>`")
+    return None
+
+
+def results_without_parentheses(s: Situation) -> Diagnostic | None:
+    """`-> a, b {`."""
+    items = s.tokens.items
+    if s.token.kind != "COMMA" or "LBRACE" not in s.expected or s.block >= 0:
+        return None
+    start = next((i for i in range(s.index, 0, -1) if items[i].kind == "ARROW"), 0)
+    end = next((i for i in range(s.index, len(items)) if items[i].kind in ("LBRACE", END)), s.index)
+    if not start or items[end].kind == END:
+        return None
+    written = text_of(s.tokens, start + 1, end)
+    return make(
+        "E0101", s.tokens.span(s.index), "", f"write -> ({written})", title="several results stand in parentheses"
+    )
 
 
 def comma_at_end(s: Situation) -> Diagnostic | None:

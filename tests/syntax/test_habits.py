@@ -30,6 +30,11 @@ LINES = [
         "give the new value a name of its own: `b = a + ...`; that of a state is `a' = a + ...`",
         "h' = h + x",
     ),
+    ("h = f(units: 3)", "E0114", ":", "write `units = ...`", "h = f(units = 3)"),
+    ("h = { loss = x }", "E0101", "=", "write `loss: ...`", "h = { loss: x }"),
+    ('h = { "loss": x }', "E0101", '"loss"', "write loss", "h = { loss: x }"),
+    ("h = x -> f", "E0115", "->", "a pipe is written `|>`", "h = x |> f"),
+    ("h = x >> f", "E0115", ">>", "a pipe is written `|>`", "h = x |> f"),
     ("h = 2 * !x", "E0115", "!", "write `not`", "h = 2 * f(not x)"),
     ("h = D > 0 ? 1 : 2", "E0110", "?", None, "h = 1 if D > 0 else 2"),
 ]
@@ -77,6 +82,13 @@ def test_sizes_in_parentheses():
     (error,) = found(text).diagnostics
     assert (error.code, error.title, error.help) == ("E0101", "sizes stand in brackets", "write float[28, 28]")
     assert codes(text.replace("(28, 28)", "[28, 28]")) == []
+
+
+def test_results_without_parentheses():
+    text = "model Net(x: float[3]) -> a, b {\n    a = x\n    b = x\n}\n"
+    (error,) = found(text).diagnostics
+    assert (error.title, error.help) == ("several results stand in parentheses", "write -> (a, b)")
+    assert codes(text.replace("a, b {", "(a, b) {")) == []
 
 
 @pytest.mark.parametrize(

@@ -101,7 +101,9 @@ def _rearrange(call: BuiltinCall) -> Anything:
         raise call.fail("each axis stands once on either side of the arrow", f"{names} and {wanted}")
     if len(left) != x.type.rank:
         raise call.fail(
-            f"the pattern has {len(left)} axes, and {spell(x.type)} another number", others=origin(call.ctx, x)
+            f"the pattern has {len(left)} axes, and {spell(x.type)} has {x.type.rank}",
+            others=origin(call.ctx, x),
+            help="the pattern names the axes of a sample; the batch is not among them",
         )
     sizes = _sizes(call, x, left)
     split = call.op("reshape", [x], False, shape=tuple(sizes[name] for name in names))

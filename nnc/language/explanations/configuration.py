@@ -68,6 +68,13 @@ TABLE: tuple[Explanation, ...] = (
         "y = x |> Dense(units = 4)",
     ),
     in_model(
+        "E0423",
+        "an argument by place after one by name",
+        "Arguments by place come first, as in Python: behind one by name nobody can see which place is meant.",
+        "y = x |> Dense(units = 4, relu)",
+        "y = x |> Dense(4, relu)",
+    ),
+    in_model(
         "E0407",
         "not a layer or function",
         "Only layers and functions are called and repeated.",
