@@ -24,6 +24,7 @@ from nnc.base.source import Source
 from nnc.language import errors as language_errors
 from nnc.language.choose import choices
 from nnc.language.elaborate import elaborate, review
+from nnc.language.registry import Spent
 from nnc.schedule.kernel import Schedule
 from nnc.syntax import errors as syntax_errors
 from nnc.syntax.format import format_module
@@ -89,12 +90,14 @@ def check(source: Source, options: Options | None = None) -> tuple[Diagnostic, .
         elaborate(module, reporter, model=options.model, train=options.train, settings=options.settings)
     elif not meant:
         review(module, reporter)
-    said = reporter.all
+    said, spent = reporter.all, Spent()
     for model, train in meant if options is None else ():
         each = Reporter()
         each.extend(said)
-        elaborate(module, each, model=model, train=train)
+        elaborate(module, each, model=model, train=train, spent=spent)
         reporter.extend(each.all)
+        if spent.is_all:
+            break  # the others have nothing left
     return reporter.diagnostics
 
 

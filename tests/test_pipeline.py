@@ -112,3 +112,13 @@ def test_a_module_of_any_documentation_is_written_again(length: int, tmp_path: P
     path.write_text(title + "model M(x: float[4]) -> y {\n    y = x * 2\n}\n", encoding="utf-8")
     pipeline.build(path)
     assert "Compiled by nnc" in pipeline.build(path)[1].read_text(encoding="utf-8")
+
+
+def test_the_trainings_of_a_file_share_the_limits():
+    """A file of many trainings is checked as soon as one of a large model; each of them can be built."""
+    net = "model Net(x: float[2]) -> y {\n    y = x |> 300 * tanh |> Dense(2)\n}\n"
+    block = "train Net as {} {{\n    loss = mean_squared_error(y, x)\n    optimizer = SGD\n}}\n"
+    text = net.replace("300", "30000") + "".join(block.format(name) for name in "abcdefghij")
+    assert [each.code for each in pipeline.check(Source("many.nn", text))] == ["E0215"]
+    assert not pipeline.check(Source("one.nn", text), pipeline.Options(train="j"))
+    assert not pipeline.check(Source("small.nn", text.replace("30000", "300")))

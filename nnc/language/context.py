@@ -16,22 +16,21 @@ from typing import Final, Literal
 from nnc.base.diagnostic import Label, Reporter
 from nnc.base.source import Span
 from nnc.language.files import FileScope
-from nnc.language.naming import Naming, Place
+from nnc.language.naming import Place
+from nnc.language.registry import MOST_OPERATIONS, Registry
 from nnc.language.scope import Frame
-from nnc.language.updating import Constraint, NeedsShape, Updating
+from nnc.language.updating import NeedsShape, Updating
 from nnc.language.values import Anything, Configured, Defined, Poisoned, Tensor
 from nnc.syntax import tree
 from nnc.tensor.build import Builder
 from nnc.tensor.ir import Attribute
-from nnc.tensor.program import Application, Binding, Parameter, State, WeightPort
+from nnc.tensor.program import Application, Binding, WeightPort
 from nnc.tensor.types import TensorType, TypeMismatch
 
 Mode = Literal["train", "evaluate", "predict"]
 Question = Literal["mode", "batch"]  # what a program may ask for that is not the same in all modes
 
 DEEPEST = 200  # applications within one another
-MOST_STEPS = 200_000  # expressions evaluated
-MOST_OPERATIONS = 100_000
 LARGEST_DIMENSION = 2**31 - 1
 TRAIL_SHOWN = 6
 _NOWHERE: frozenset[str] = frozenset()
@@ -50,17 +49,6 @@ class Use:
     name: Final[str]
     span: Final[Span]
     in_library: Final[bool]
-
-
-@dataclass(slots=True, eq=False)
-class Registry:
-    """What the three programs of a model share: names, and the parameters that the first of them makes."""
-
-    naming: Naming = field(default_factory=Naming)
-    parameters: dict[str, Parameter] = field(default_factory=dict)
-    states: dict[str, State] = field(default_factory=dict)
-    constraints: dict[str, Constraint] = field(default_factory=dict)
-    sealed: bool = False  # later programs make no parameters of their own
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +105,7 @@ class Elaboration(ABC):
     draws: int = 0
     entered: Counter[tuple[str, ...]] = field(default_factory=Counter)
     asked: set[Question] = field(default_factory=set)
-    is_too_deep: bool = False  # which was reported
+    is_over: bool = False  # a limit was passed and reported: what passes one after it is silent
     failed: bool = False  # something was reported that no exception carries any further
     steps: int = 0  # expressions evaluated
     operations: int = 0
@@ -193,9 +181,9 @@ class Elaboration(ABC):
 
     def _too_deep(self) -> Poisoned:
         """Reports, once, the application that there is most of on the way here."""
-        if self.is_too_deep:
+        if self.is_over:
             return Poisoned()
-        self.is_too_deep = True
+        self.is_over = True
         (((name, span), _),) = Counter((use.name, use.span) for use in self.trail).most_common(1)
         self.reporter.error(
             "E0216",
@@ -251,6 +239,14 @@ class Elaboration(ABC):
         self.reporter.error(
             code, title, place, text, others=tuple(kept), trail=self.trail_lines(), notes=notes, help=help
         )
+        return Poisoned()
+
+    def over(self, code: str, title: str, span: Span, text: str, help: str) -> Poisoned:
+        """Reports that a limit is passed, where none was before, and gives what is to be raised."""
+        if not self.is_over:
+            self.is_over = True
+            self.fail(code, title, span, text, help=help)
+        self.operations = MOST_OPERATIONS + 1  # nothing is left
         return Poisoned()
 
     def unsupported(self, what: str, span: Span, help: str | None = None) -> Poisoned:
@@ -338,7 +334,7 @@ class Elaboration(ABC):
     def foresee(self, operations: int, span: Span) -> None:
         """Raises Poisoned where so many more operations would be more than are allowed."""
         if self.operations + operations > MOST_OPERATIONS:
-            raise self.fail(
+            raise self.over(
                 "E0215",
                 f"the program has more than {MOST_OPERATIONS:,} operations",
                 span,

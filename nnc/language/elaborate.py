@@ -10,15 +10,17 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 
 from nnc.base.diagnostic import Reporter
 from nnc.language import doubts, expressions, names
 from nnc.language.choose import Choice, choose, models_exist
-from nnc.language.context import Mode, Registry
+from nnc.language.context import Mode
 from nnc.language.evaluator import Elaborator
 from nnc.language.files import FileScope, file_scope
 from nnc.language.imports import resolve_imports
 from nnc.language.programs import Run
+from nnc.language.registry import Registry, Spent
 from nnc.language.settings import settings_of
 from nnc.language.values import Poisoned, Tensor
 from nnc.syntax import tree
@@ -35,13 +37,15 @@ def elaborate(
     model: str | None = None,
     train: str | None = None,
     settings: Mapping[str, Plain] | None = None,
+    spent: Spent | None = None,
 ) -> Model | None:
     """The model of a file.
 
     model:    which `model` where the file has several; by default that of the `train` block, or the only one.
     train:    which `train` block, by its name or its model's; by default the first of the model.
     settings: values for the model's configuration, instead of its defaults. A string is an expression of the file, or
-    stands for itself where a string is wanted.
+              stands for itself where a string is wanted.
+    spent:    what was taken of the limits before, to which this elaboration adds what it takes.
 
     Errors go to `reporter`; None where there are any.
     """
@@ -51,7 +55,7 @@ def elaborate(
             resolve_imports(home, reporter)
             names.check(home, reporter)
             choice = choose(home, reporter, model, train, settings or {})
-            result = None if choice is None else _elaborate(home, reporter, choice)
+            result = None if choice is None else _elaborate(home, reporter, choice, spent or Spent())
         except RecursionError:
             reporter.error("E0216", "the program is nested too deeply", module.span, help="break it into named parts")
             return None
@@ -99,9 +103,9 @@ def _deep_recursion() -> Iterator[None]:
         sys.setrecursionlimit(before)
 
 
-def _elaborate(home: FileScope, reporter: Reporter, choice: Choice) -> Model | None:
+def _elaborate(home: FileScope, reporter: Reporter, choice: Choice, spent: Spent) -> Model | None:
     """The model. What would come out as before is not elaborated once more for another mode."""
-    registry = Registry()
+    registry = Registry(replace(spent))
     modes: tuple[Mode, ...] = ("train", "evaluate", "predict") if choice.train is not None else ("predict",)
     runs: dict[Mode, Run] = {}
     for mode in modes:
@@ -114,6 +118,9 @@ def _elaborate(home: FileScope, reporter: Reporter, choice: Choice) -> Model | N
             runs[mode].go()
         except Poisoned:
             return None
+        finally:
+            spent.steps = max(spent.steps, runs[mode].ctx.steps)
+            spent.operations = max(spent.operations, runs[mode].ctx.operations)
         if reporter.has_errors or runs[mode].ctx.failed:
             return None
         registry.sealed = True

@@ -17,9 +17,10 @@ from nnc.language.apply import call, pipe
 from nnc.language.builtins import BUILTINS, CONSTANTS, PENDING
 from nnc.language.builtins.shapes import product
 from nnc.language.constants import LONGEST
-from nnc.language.context import MOST_STEPS, Elaboration
+from nnc.language.context import Elaboration
 from nnc.language.files import FileScope
 from nnc.language.fold import read_early
+from nnc.language.registry import MOST_STEPS
 from nnc.language.scope import Frame
 from nnc.language.values import (
     Anything,
@@ -49,7 +50,7 @@ def evaluate(ctx: Elaboration, node: tree.Expression, frame: Frame, hint: str = 
 
 
 def _too_many_steps(ctx: Elaboration, span: Span) -> Poisoned:
-    return ctx.fail(
+    return ctx.over(
         "E0217",
         f"more than {MOST_STEPS:,} expressions are evaluated at compile time",
         span,

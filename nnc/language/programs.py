@@ -13,10 +13,11 @@ from nnc.base.diagnostic import Reporter
 from nnc.language.body import apply_body
 from nnc.language.choose import Choice
 from nnc.language.configuration import configure
-from nnc.language.context import Mode, Question, Registry
+from nnc.language.context import Mode, Question
 from nnc.language.evaluator import Elaborator
 from nnc.language.files import FileScope
 from nnc.language.naming import Place
+from nnc.language.registry import Registry
 from nnc.language.scope import Frame
 from nnc.language.signature import declared
 from nnc.language.statements import assigned
@@ -47,6 +48,7 @@ class Run:
     def __init__(self, home: FileScope, reporter: Reporter, choice: Choice, registry: Registry, mode: Mode) -> None:
         self.choice = choice
         self.ctx = Elaborator(reporter, mode, Builder(f"{mode}_{choice.model.name.text}"), registry)
+        self.ctx.steps, self.ctx.operations = registry.spent.steps, registry.spent.operations
         self.frame = Frame(home, "train", Place(()))
         self.inputs: list[Port] = []
         self.targets: list[Port] = []

@@ -109,7 +109,8 @@ TABLE: tuple[Explanation, ...] = (
     whole(
         "E0215",
         "too many operations",
-        "A program may have 100,000 operations after its layers are written out. Lower the number of layers.",
+        "A program may have 100,000 operations after its layers are written out. Those of a file that are checked "
+        "together share them. Lower the number of layers.",
         "layer Block(x: float[...]) -> y {\n    y = x |> 600 * tanh\n}\n"
         "model Deep(x: float[8]) -> y {\n    y = x |> 200 * Block\n}\n"
         "train Deep {\n    loss = y\n    optimizer = SGD\n}\n",
