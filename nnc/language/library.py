@@ -76,6 +76,19 @@ def elsewhere(name: str) -> str | None:
 
 
 @cache
+def later_names() -> dict[str, str]:
+    """The definitions of Keras that are to come to the library, and what they come with."""
+    found: dict[str, str] = {}
+    what = ""
+    for line in (FOLDER / "later.txt").read_text(encoding="utf-8").splitlines():
+        if line.startswith(" "):
+            found |= dict.fromkeys(line.split(), what)
+        elif line and not line.startswith("#"):
+            what = line
+    return found
+
+
+@cache
 def names() -> tuple[str, ...]:
     """The names of all definitions that can be found, for suggestions; reads every file, but parses none."""
     index = _index().items()

@@ -136,6 +136,11 @@ class Body:
         self.unknown.add(text)
         if self.home.module.damaged:
             return
+        what = library.later_names().get(library.elsewhere(text) or text)
+        if what is not None:
+            helps = f"it comes with {what}; `nnc doc` lists what there is"
+            self.reporter.error("E0901", f"`{text}` is not in the library yet", name.span, help=helps)
+            return
         help = elsewhere.help_for_size(text) if is_size else None
         if text in self.of_model:
             help = f"it is a variable of the model: make it one of the results, -> (..., {text}: float[...])"

@@ -150,7 +150,26 @@ def test_results_that_are_not_named_are_one_error():
 @pytest.mark.parametrize("name", sorted(library._elsewhere()))
 def test_names_of_other_libraries_stand_for_what_there_is(name):
     here = library.elsewhere(name)
-    assert library.defines(here) or here in BUILTINS
+    assert library.defines(here) or here in BUILTINS or here in library.later_names()
+    assert not library.defines(name)
+    assert name not in BUILTINS
+
+
+@pytest.mark.parametrize("name", ["Conv2D", "MaxPooling2D", "LSTM", "MultiHeadAttention"])
+def test_layers_that_are_to_come_are_told_so(name):
+    _, reporter = tried(PROGRAM.replace("image |> Flatten", f"image |> {name}(8) |> Flatten"))
+    (error,) = reporter.all
+    assert (error.code, error.title) == ("E0901", f"`{name}` is not in the library yet")
+    assert error.help.startswith("it comes with ")
+
+
+def test_a_layer_of_ones_own_takes_the_name_of_one_to_come():
+    layer = "layer LSTM(x: float[...S]) -> y: float[...S] {\n    y = 2 * x\n}\n"
+    model_of(layer + PROGRAM.replace("image |> Flatten", "image |> LSTM |> Flatten"))
+
+
+@pytest.mark.parametrize("name", library.later_names())
+def test_what_is_to_come_is_not_there(name):
     assert not library.defines(name)
     assert name not in BUILTINS
 

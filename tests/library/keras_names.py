@@ -40,41 +40,7 @@ def _each(verdict: str, note: str, names: str) -> Iterator[tuple[str, Answer]]:
 
 
 LAYERS = {
-    **dict(
-        _each(
-            "later",
-            "with convolutions and windows",
-            "AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveAveragePooling3D AdaptiveMaxPooling1D "
-            "AdaptiveMaxPooling2D AdaptiveMaxPooling3D AveragePooling1D AveragePooling2D AveragePooling3D Conv1D "
-            "Conv1DTranspose Conv2D Conv2DTranspose Conv3D Conv3DTranspose Cropping1D Cropping2D Cropping3D "
-            "DepthwiseConv1D DepthwiseConv2D GlobalAveragePooling1D GlobalAveragePooling2D GlobalAveragePooling3D "
-            "GlobalMaxPool1D GlobalMaxPool2D GlobalMaxPool3D MaxPool1D MaxPool2D MaxPool3D SeparableConv1D "
-            "SeparableConv2D UpSampling1D UpSampling2D UpSampling3D ZeroPadding1D ZeroPadding2D ZeroPadding3D",
-        )
-    ),
-    **dict(
-        _each(
-            "later",
-            "with recurrence",
-            "Bidirectional ConvLSTM1D ConvLSTM2D ConvLSTM3D GRU GRUCell LSTM LSTMCell RNN SimpleRNN SimpleRNNCell "
-            "StackedRNNCells",
-        )
-    ),
-    **dict(_each("later", "with attention", "AdditiveAttention Attention GroupQueryAttention MultiHeadAttention")),
-    **dict(
-        _each(
-            "later",
-            "with images",
-            "AugMix AutoContrast CenterCrop ContrastLimitedAdaptiveHistogramEqualization CutMix Equalization "
-            "MaxNumBoundingBoxes MixUp RandAugment RandomBrightness RandomColorDegeneration RandomColorJitter "
-            "RandomContrast RandomCrop RandomElasticTransform RandomErasing RandomFlip RandomGaussianBlur "
-            "RandomGrayscale RandomHue RandomInvert RandomPerspective RandomPosterization RandomRotation "
-            "RandomSaturation RandomSharpness RandomShear RandomTranslation RandomZoom Resizing Solarization",
-        )
-    ),
-    **dict(_each("later", "with sound", "MelSpectrogram STFTSpectrogram")),
-    **dict(_each("later", "with masks and ragged axes", "Masking")),
-    **dict(_each("later", "with tables of tokens", "HashedCrossing Hashing IntegerLookup")),
+    **{name: Answer("later", f"with {what}") for name, what in library.later_names().items()},
     **dict(
         _each(
             "no",
