@@ -236,9 +236,12 @@ def _in_a_tile(fusion: Fusion, value: Value) -> tuple[Group, AxisMap] | None:
     group = fusion.home.get(held) if held is not None else None
     if held is None or group is None:
         return None
-    places = [place for place, size in zip(group.axes[held], extents(held), strict=True) if size != 1]
-    if [size for size in extents(held) if size != 1] != [size for size in extents(value) if size != 1]:
+    axes = list(zip(group.axes[held], extents(held), strict=True))
+    if any(place is not None for place, size in axes if size == 1):
+        return None  # an axis of the tile, which is to be taken away before its values are numbers
+    if [size for _, size in axes if size != 1] != [size for size in extents(value) if size != 1]:
         return None
+    places = [place for place, size in axes if size != 1]
     return group, tuple(None if size == 1 else places.pop(0) for size in extents(value))
 
 

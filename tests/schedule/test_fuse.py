@@ -75,6 +75,16 @@ def test_a_fold_of_what_has_other_axes_of_size_one_joins_its_tile(shape: tuple[i
     assert kinds(compare(made.program())) == [PRODUCT, FINISH]
 
 
+def test_a_product_of_one_row_is_no_row_of_numbers() -> None:
+    """Its row is an axis of the tile, of which all but one lane are beyond the end."""
+    made = Build()
+    b = made.b
+    x, w = made.parameter(f(1, 5), "x"), made.parameter(f(5, 3), "w")
+    row = b.op("einsum", x, w, spec="mk,kn->mn")
+    made.give(b.sum(b.reshape(b.mul(row, row), (3,)), (0,)))
+    compare(made.program())
+
+
 def test_a_row_wider_than_a_tile_is_reduced_by_a_kernel_of_its_own() -> None:
     made = Build()
     h = a_layer(made, 300)
