@@ -55,11 +55,15 @@ def live_lines(lines: Sequence[str], head: int) -> list[str]:
         dead = [node for node in nodes if isinstance(node, ast.stmt) and _is_dead(node, read)]
         if not dead:
             break
-        last = max(dead, key=lambda node: node.lineno)  # one at a time: it may leave its block empty
-        first = last.lineno - 1
-        while first > head and kept[first - 1].lstrip().startswith("#"):
-            first -= 1
-        kept[first : last.end_lineno] = [] if _has_siblings(function, last) else [" " * last.col_offset + "pass"]
+        blocks = {statement: block for node in nodes for block in _blocks(node) for statement in block}
+        left = {id(block): len(block) for block in blocks.values()}
+        for node in sorted(dead, key=lambda node: -node.lineno):  # from the last, so that places before it stay
+            first = node.lineno - 1
+            while first > head and kept[first - 1].lstrip().startswith("#"):
+                first -= 1
+            left[id(blocks[node])] -= 1
+            is_last = left[id(blocks[node])] == 0
+            kept[first : node.end_lineno] = [" " * node.col_offset + "pass"] if is_last else []
     body = [line for at, line in enumerate(kept) if at < head or line or (at > head and kept[at - 1])]
     body = [*body[:head], *(part for line in body[head:] for part in broken(line))]
     while not body[-1]:
@@ -117,10 +121,7 @@ def _is_pure(value: ast.expr) -> bool:
     )
 
 
-def _has_siblings(function: ast.FunctionDef, statement: ast.AST) -> bool:
-    """Whether the statement's block holds anything else."""
-    for node in ast.walk(function):
-        for block in (getattr(node, "body", ()), getattr(node, "orelse", ())):
-            if isinstance(block, list) and statement in block:
-                return len(block) > 1
-    return True
+def _blocks(node: ast.AST) -> list[list[ast.stmt]]:
+    """The statements within a node, a list for each branch."""
+    found = (getattr(node, "body", None), getattr(node, "orelse", None))
+    return [block for block in found if isinstance(block, list)]

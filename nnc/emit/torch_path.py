@@ -7,6 +7,7 @@ the module of these is elsewhere.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -34,7 +35,6 @@ from nnc.emit.torch_text import Namespace, TorchFunction, TorchView, write_funct
 from nnc.schedule.kernel import Buffer, Kernel, Space, StepSchedule
 from nnc.schedule.naming import RUNTIME_NAMES, readable
 from nnc.tensor.ir import Op, Value
-from nnc.tensor.program import Role
 
 __all__ = ["TorchFunction", "TorchStep", "TorchView", "lower"]
 
@@ -128,10 +128,7 @@ def _slice_of(ops: Sequence[Op], value: Value) -> list[Op]:
 
 def _hosts(found: Expanded, world: World) -> dict[Value, Host]:
     """The values that Python computes."""
-    hosts: dict[Value, Host] = {}
-    for value, binding in world.bindings.items():
-        if binding.role is Role.STEP:
-            hosts[value] = STEP
+    hosts = dict.fromkeys(world.steps, STEP)
     for op in found.ops:
         host = _host(op, hosts)
         if host is not None:
@@ -168,16 +165,12 @@ class _Work:
 
 def _work(found: Expanded, world: World) -> _Work:
     hosts = _hosts(found, world)
-    program = world.step.program
     # A tile takes an axis of size 1 away by a sum; here it is the view that the program says.
     given = [world.views.get(op.result, op) if op.primitive == "sum" else op for op in found.ops]
     ops = [op for op in given if not all(value in hosts for value in op.results)]
     kept = [*(value for value, _ in found.writes), *(value for value, _, _ in found.sums)]
     graph = Graph(ops, kept, hosts)
-    weights = {value for value, binding in world.bindings.items() if binding.role is Role.WEIGHT}
-    pairs = zip(program.function.results, program.outputs, strict=True)
-    size = sum(value.type.size for value, binding in pairs if binding.role is Role.ACCUMULATOR)
-    sums = Sums.of(found.sums, graph, weights, size)
+    sums = Sums.of(found.sums, graph, world.weights, world.summed)
     graph = Graph(graph.ops, [*(v for v, _ in found.writes), *sums.needed], hosts)
     recognise(graph)
     reads = {value: storage for value, storage in found.reads.items() if value not in hosts}
@@ -199,11 +192,12 @@ def _share(works: Sequence[_Work], namespace: Namespace) -> None:
 def _release(works: Sequence[_Work]) -> None:
     """What tiles leave for later kernels, and none of these reads here, is not kept."""
     needed = [{*work.graph.kept, *(arg for op in work.graph.ops for arg in op.args)} for work in works]
-    for place, work in enumerate(works):
-        others = set().union(*needed[:place], *needed[place + 1 :])
+    counts = Counter(value for own in needed for value in own)
+    for own, work in zip(needed, works, strict=True):
         arena = {value for value, storage in work.writes if storage.buffer is not None}
         elsewhere = {value for value, storage in work.writes if storage.buffer is None}
-        idle = arena - others - elsewhere - {*work.sums.needed}
+        read = {value for value in arena if counts[value] > (value in own)}
+        idle = arena - read - elsewhere - {*work.sums.needed}
         work.writes = [(value, storage) for value, storage in work.writes if value not in idle]
         work.graph.release(idle)
         recognise(work.graph)

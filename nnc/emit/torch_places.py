@@ -18,7 +18,7 @@ from nnc.tensor.build import Builder
 from nnc.tensor.ir import Op, Value
 from nnc.tensor.primitives import TABLE, Kind
 from nnc.tensor.primitives.control import split_groups
-from nnc.tensor.program import Binding
+from nnc.tensor.program import Role
 from nnc.tensor.types import TensorType
 
 ALIGNMENT = 32  # elements: each tensor of a flat buffer starts on 128 bytes
@@ -34,7 +34,9 @@ class World:
 
     step: StepSchedule
     size: int  # elements of each flat buffer of parameters
-    bindings: Mapping[Value, Binding]
+    steps: frozenset[Value]  # the number of the step under way
+    weights: frozenset[Value]
+    summed: int  # elements of the running sums
     carried: Mapping[Value, Storage]  # folds that a later kernel computes with, beside what they are folded into
     drawn: Mapping[Value, Storage] = field(default_factory=dict)  # random numbers, which the runtime makes
     ranges: dict[str, tuple[str, int, int]] = field(default_factory=dict)  # parts of flat buffers: start and size
@@ -44,14 +46,15 @@ class World:
     @classmethod
     def of(cls, step: StepSchedule, size: int | None, drawn: Mapping[Value, Storage]) -> World:
         program = step.program
-        bindings = dict(zip(program.function.parameters, program.inputs, strict=True))
-        for value, binding in zip(program.function.results, program.outputs, strict=True):
-            bindings.setdefault(value, binding)
+        given = list(zip(program.function.parameters, program.inputs, strict=True))
+        steps, weights = (frozenset(v for v, b in given if b.role is role) for role in (Role.STEP, Role.WEIGHT))
+        pairs = zip(program.function.results, program.outputs, strict=True)
+        summed = sum(value.type.size for value, binding in pairs if binding.role is Role.ACCUMULATOR)
         writes = [write for kernel in step.kernels for write in kernel.writes]
         partials = frozenset(write.partials for write in writes if write.partials is not None)
         views = {op.result: op for op in step.program.function.ops if op.primitive == "reshape"}
         size = size or _flat_size(step)
-        return cls(step, size, bindings, _carried(step), drawn, partials=partials, views=views)
+        return cls(step, size, steps, weights, summed, _carried(step), drawn, partials=partials, views=views)
 
     def storage(self, buffer: Buffer) -> Storage:
         """The storage of a buffer that is no accumulator."""
