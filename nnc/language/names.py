@@ -119,11 +119,8 @@ def _results(body: Body, item: tree.FunctionDef | tree.Definition, kind: str) ->
         )
 
 
-def _train(home: FileScope, reporter: Reporter, item: tree.Train) -> None:
-    body = Body(home, reporter, (item.alias or item.model).text, in_training=True)
-    model = home.items.get(item.model.text)
-    if not isinstance(model, tree.Definition):
-        return
+def _in_scope_of(body: Body, model: tree.Definition) -> None:
+    """What a training knows of its model."""
     for param in (*model.signature.configuration, *model.signature.tensors):
         body.locals[param.name.text] = Local(param.span, "")
     for result in model.signature.results:
@@ -132,6 +129,15 @@ def _train(home: FileScope, reporter: Reporter, item: tree.Train) -> None:
     body.of_model = frozenset(name.text for statement in model.body.statements for name in assigned(statement))
     if not model.signature.results:
         body.unknown.update(body.of_model)
+
+
+def _train(home: FileScope, reporter: Reporter, item: tree.Train) -> None:
+    body = Body(home, reporter, (item.alias or item.model).text, in_training=True)
+    model = home.items.get(item.model.text)
+    if isinstance(model, tree.Definition):
+        _in_scope_of(body, model)
+    elif item.model.text not in {name.text for name in home.module.lost}:
+        return
     body.run(item.body, "setting")
     misspelt: set[str] = set()
     for name, local in body.locals.items():
@@ -145,7 +151,7 @@ def _train(home: FileScope, reporter: Reporter, item: tree.Train) -> None:
                 local.span,
                 help=f"did you mean `{near}`?" if near else known,
             )
-        elif local.what == "target" and not local.is_used:
+        elif local.what == "target" and not local.is_used and not body.unknown:  # a misspelled name may have been meant
             reporter.warning(
                 "W0302",
                 f"the target `{name}` of `{body.name}` is never used",

@@ -6,6 +6,7 @@ it. Nothing is evaluated here.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields
 
@@ -17,6 +18,11 @@ from nnc.language.files import FileScope
 from nnc.language.settings import NAMES as SETTINGS
 from nnc.language.statements import assigned
 from nnc.syntax import tree
+
+
+def _stands_again(name: str, text: str) -> bool:
+    """Whether a source has a word more than once: one that it has once is defined nowhere in it."""
+    return len(re.findall(rf"(?<!\w){re.escape(name)}(?!\w)", text)) > 1
 
 
 @dataclass(slots=True, eq=False)
@@ -134,8 +140,8 @@ class Body:
         if self._is_outside(text) or text in self.unknown or text in self.home.lost:
             return
         self.unknown.add(text)
-        if self.home.module.damaged:
-            return
+        if self.home.module.damaged and _stands_again(text, self.home.source.text):
+            return  # what could not be read may define it
         what = library.later_names().get(library.elsewhere(text) or text)
         if what is not None:
             helps = f"it comes with {what}; `nnc doc` lists what there is"

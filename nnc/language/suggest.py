@@ -25,7 +25,8 @@ def distance(first: str, second: str, most: int) -> int:
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that is nearest to `name`, within an edit distance of max(1, a third of its length)."""
+    """The known name that is nearest to `name`, within an edit distance of max(1, a third of its length); of two as
+    near the one that has letters more or fewer: those are forgotten more often than replaced."""
     most = max(1, len(name) // 3)
     scored = []
     if name in (known := tuple(known)):
@@ -34,12 +35,12 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
         if other == name or other.startswith("_"):
             continue
         if other.lower() == name.lower():
-            scored.append((0, position, other))
+            scored.append((0, False, position, other))
             continue
         edits = distance(name, other, most)
         if edits <= most and edits < max(len(name), len(other)):
-            scored.append((edits, position, other))
-    return min(scored)[2] if scored else None
+            scored.append((edits, len(other) == len(name), position, other))
+    return min(scored)[3] if scored else None
 
 
 def unquoted(value: object) -> str | None:

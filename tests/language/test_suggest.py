@@ -28,6 +28,7 @@ def test_distance_gives_up():
         ("learning", ["burning"], None),
         ("learning", ["leaning"], "leaning"),
         ("quite_other", ["thing"], None),
+        ("Adm", ["Add", "Adam"], "Adam"),
     ],
 )
 def test_nearest(name, known, expected):

@@ -76,6 +76,37 @@ def test_all_in_one_run(name, text, expected, golden):
     golden(GOLDENS / f"together_{name}.txt", render(reporter.diagnostics))
 
 
+DAMAGED = """layer Scaled(x: float[D]) -> y: float[D] {
+    param gain: float[D] = onse
+    y = x * gain
+}
+model Net(x: float[4]) -> probs: float[3] {
+    hidden = x |> Scaled |> Dense(8 relu)
+    probs  = hidden |> Lost |> Dense(3, softmax)
+}
+layer Lost(x: float[D]) -> y: float[D] {
+    y = x +
+}
+train Net {
+    target label: index(3)
+    loss      = categorical_crossentropy(probs, lable)
+    optimizer = Adm(1e-3)
+    metrics   = { accuracy: accuracy(hidden, label) }
+}
+"""
+
+
+def test_beside_what_cannot_be_read_names_are_told_that_nothing_there_can_define():
+    """`onse`, `lable` and `Adm` stand once in the file; `hidden`, `probs` and `Lost` may be defined in what is lost."""
+    errors = [each for each in tried(DAMAGED)[1].all if each.code == "E0301"]
+    assert [(each.title, each.help) for each in errors] == [
+        ("`onse` is not defined", "did you mean `ones`?"),
+        ("`lable` is not defined", "did you mean `label`?"),
+        ("`Adm` is not defined", "did you mean `Adam`?"),
+    ]
+    assert len(tried(DAMAGED)[1].all) == 5  # and two of syntax
+
+
 def test_what_was_said_is_not_said_again():
     """Of three uses of a name that failed, and two of a layer that fails, none is reported."""
     text = """layer Bad(x: float[D]) -> y: float[D] {
