@@ -73,8 +73,8 @@ def _openmp() -> Callable[..., Any] | None:
     except OSError:
         return None
     found = sorted(set(re.findall(r"/.*lib[gi]?omp\S*\.so\S*", mapped)))
-    home = str(Path(torch.__file__).parent.parent)
-    ours = [path for path in found if path.startswith(home)] or found
+    home = str(Path(torch.__file__).parent)  # other packages may have brought an OpenMP of their own
+    ours = [path for path in found if path.startswith((f"{home}/", f"{home}.libs/"))] or found
     if len(ours) != 1:
         return None
     return getattr(ctypes.CDLL(ours[0]), "GOMP_parallel", None)
