@@ -1,4 +1,4 @@
-"""What an elaboration carries along: the program under construction, where it is in the source, and its limits.
+"""What an elaboration carries along: the program under construction, and its limits.
 
 `Elaboration` is the state that the files of this folder share, and the mutual recursion between them: `evaluate` (an
 expression), `apply` (a layer or function to tensors) and `run` (a block) are bound in `elaborate`.
@@ -11,16 +11,16 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Literal
 
-from nnc.base.diagnostic import Label, Reporter
 from nnc.base.source import Span
 from nnc.language.files import FileScope
 from nnc.language.naming import Place
 from nnc.language.registry import MOST_OPERATIONS, Registry
+from nnc.language.reporting import DEEPEST, Reporting, Use
 from nnc.language.scope import Frame
 from nnc.language.updating import NeedsShape, Updating
-from nnc.language.values import Anything, Configured, Defined, Poisoned, Tensor
+from nnc.language.values import Anything, Configured, Defined, Tensor
 from nnc.syntax import tree
 from nnc.tensor.build import Builder
 from nnc.tensor.ir import Attribute
@@ -30,9 +30,7 @@ from nnc.tensor.types import TensorType, TypeMismatch
 Mode = Literal["train", "evaluate", "predict"]
 Question = Literal["mode", "batch"]  # what a program may ask for that is not the same in all modes
 
-DEEPEST = 200  # applications within one another
 LARGEST_DIMENSION = 2**31 - 1
-TRAIL_SHOWN = 6
 _NOWHERE: frozenset[str] = frozenset()
 HINTS = {
     "einsum": "product",
@@ -40,15 +38,6 @@ HINTS = {
     "div": "quotient",
     "sub": "difference",
 }  # a reader's words for what has no name
-
-
-@dataclass(slots=True, eq=False)
-class Use:
-    """One application on the way to where evaluation is: what was applied, and where, in the user's files."""
-
-    name: Final[str]
-    span: Final[Span]
-    in_library: Final[bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +49,7 @@ class Weighing:
 
 
 @dataclass(slots=True, eq=False)
-class Elaboration(ABC):
+class Elaboration(Reporting, ABC):
     """One program under construction.
 
     parameters:   the values of the parameters met so far, by path.
@@ -76,11 +65,9 @@ class Elaboration(ABC):
                   often the layer at a path has been applied.
     """
 
-    reporter: Reporter
     mode: Mode
     builder: Builder
     registry: Registry
-    trail: list[Use] = field(default_factory=list)
     scope: tuple[str, ...] = ()
     parameters: dict[str, Tensor] = field(default_factory=dict)
     bindings: dict[Tensor, Binding] = field(default_factory=dict)
@@ -105,10 +92,8 @@ class Elaboration(ABC):
     draws: int = 0
     entered: Counter[tuple[str, ...]] = field(default_factory=Counter)
     asked: set[Question] = field(default_factory=set)
-    is_over: bool = False  # a limit was passed and reported: what passes one after it is silent
     failed: bool = False  # something was reported that no exception carries any further
     steps: int = 0  # expressions evaluated
-    operations: int = 0
 
     @abstractmethod
     def evaluate(self, node: tree.Expression, frame: Frame, hint: str = "") -> Anything:
@@ -155,21 +140,11 @@ class Elaboration(ABC):
 
     # Places ----------------------------------------------------------------------------------------------------------
 
-    def user_span(self, span: Span) -> Span:
-        """The place itself, or, where it lies in the library, the place in the user's file that led to it."""
-        if self.trail and self.trail[-1].in_library:
-            return self.trail[-1].span
-        return span
-
-    def known_as(self, name: str) -> str:
-        """What messages call a function that the body here calls `name`: in the library, the definition around it."""
-        return self.trail[-1].name if self.trail and self.trail[-1].in_library else name
-
     @contextmanager
     def using(self, name: str, span: Span, in_library: bool, scope: tuple[str, ...]) -> Iterator[None]:
         """Inside, evaluation is within an application of `name` at `span`."""
         if len(self.trail) >= DEEPEST:
-            raise self._too_deep()
+            raise self.too_deep()
         before = self.scope
         self.trail.append(Use(name, self.user_span(span), in_library))
         self.scope = scope
@@ -178,22 +153,6 @@ class Elaboration(ABC):
         finally:
             self.trail.pop()
             self.scope = before
-
-    def _too_deep(self) -> Poisoned:
-        """Reports, once, the application that there is most of on the way here."""
-        if self.is_over:
-            return Poisoned()
-        self.is_over = True
-        (((name, span), _),) = Counter((use.name, use.span) for use in self.trail).most_common(1)
-        self.reporter.error(
-            "E0216",
-            f"layers and functions are applied more than {DEEPEST} deep",
-            span,
-            f"`{name}` is applied within itself here",
-            trail=self.trail_lines(),
-            help="end the recursion by a condition that is known at compile time",
-        )
-        return Poisoned()
 
     @contextmanager
     def apart(self, name: str) -> Iterator[None]:
@@ -215,53 +174,6 @@ class Elaboration(ABC):
             yield
         finally:
             self.stream, self.draws = before
-
-    def fail(
-        self,
-        code: str,
-        title: str,
-        span: Span,
-        text: str = "",
-        *,
-        others: tuple[Label, ...] = (),
-        notes: tuple[str, ...] = (),
-        help: str | None = None,
-    ) -> Poisoned:
-        """Reports an error and gives what is to be raised. Places inside the library become the user's."""
-        place = self.user_span(span)
-        seen = {(place.start, place.end)}
-        kept = []
-        for label in others:
-            spot = (label.span.start, label.span.end)
-            if label.span.source is place.source and spot not in seen:
-                seen.add(spot)
-                kept.append(label)
-        self.reporter.error(
-            code, title, place, text, others=tuple(kept), trail=self.trail_lines(), notes=notes, help=help
-        )
-        return Poisoned()
-
-    def over(self, code: str, title: str, span: Span, text: str, help: str) -> Poisoned:
-        """Reports that a limit is passed, where none was before, and gives what is to be raised."""
-        if not self.is_over:
-            self.is_over = True
-            self.fail(code, title, span, text, help=help)
-        self.operations = MOST_OPERATIONS + 1  # nothing is left
-        return Poisoned()
-
-    def unsupported(self, what: str, span: Span, help: str | None = None) -> Poisoned:
-        """Reports that this compiler does not know a part of the language yet."""
-        return self.fail(
-            "E0901", f"{what} not supported yet", span, "the language has it, this compiler not yet", help=help
-        )
-
-    def trail_lines(self) -> tuple[str, ...]:
-        """The uses that led here, innermost first; of a long way, its ends."""
-        lines = [f"`{use.name}`, used at {use.span}" for use in reversed(self.trail)]
-        if len(lines) > TRAIL_SHOWN:
-            left_out = len(lines) - TRAIL_SHOWN
-            lines = [*lines[: TRAIL_SHOWN - 1], f"{left_out} more uses", lines[-1]]
-        return tuple(lines)
 
     def is_training(self) -> bool:
         """Whether this is the program for training. Who asks makes the programs differ."""
