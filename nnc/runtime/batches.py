@@ -146,7 +146,7 @@ class TorchBatches:
         self._segment = -1
         self._step = 1
         self._stride = int(setting.kind == "train")  # evaluation and prediction stand at one step
-        self._is_training = setting.kind == "train" and device.type == "cpu"
+        self._setting_of_threads = taken_as_zero if setting.kind == "train" and device.type == "cpu" else nullcontext
         self._first = 0
         # A memory view reads a number in 30 ns, without a call to torch; on a GPU the loop looks now and then.
         seen = memoryview(_shared(self.sums)) if device.type == "cpu" else None
@@ -213,7 +213,7 @@ class TorchBatches:
 
     def run(self, first: int, last: int, deadline: float) -> int:
         following = first
-        with torch.inference_mode(), taken_as_zero() if self._is_training else nullcontext():
+        with torch.inference_mode(), self._setting_of_threads():
             while following < last:
                 segment = following // self._each
                 if segment != self._segment:
